@@ -115,10 +115,13 @@ pub(crate) async fn finish<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R
 pub(crate) fn refused(label: &Label, mailbox: &str, error: wit::Error, trouble: Trouble, most: usize) -> CallError {
     let store = Arc::clone(&label.store);
     let detail = |text: String| visible_line(&text, most);
-    // The contract cannot express that the server refused a connection because there were too many, or that its
-    // certificate is not the expected one; the host saw both.
+    // The contract cannot express that the server refused a connection because there were too many, that its
+    // certificate is not the expected one, or that a token server knows no such account; the host saw it.
     if let Some(why) = trouble.untrusted {
         return CallError::Untrusted { store, detail: detail(why) };
+    }
+    if let (wit::Error::Denied(_) | wit::Error::NotFound(_), Some(why)) = (&error, &trouble.no_account) {
+        return CallError::NotFound { store, mailbox: mailbox.to_owned(), detail: Some(visible_line(why, most)) };
     }
     match (error, trouble.throttle) {
         (wit::Error::Throttled(after), throttle) => {

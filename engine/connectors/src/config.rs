@@ -10,7 +10,10 @@ use reqwest::Url;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::config::token::TokenConfig;
 use crate::duration;
+
+pub(crate) mod token;
 
 /// A mistake in the configuration of a store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +50,9 @@ pub struct StoreConfig {
     /// The login at the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthConfig>,
+    /// Where the tokens of logins by `xoauth2` are obtained, instead of its `token-file` and `token-env`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenConfig>,
     /// A directory: grants `folder` below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
@@ -210,7 +216,7 @@ pub enum AuthConfig {
     /// The client certificate (`server.client-cert-file`) logs in, and the mailbox is the identity to act as: SASL
     /// EXTERNAL.
     External {},
-    /// `XOAUTH2` or `OAUTHBEARER` with a bearer token.
+    /// `XOAUTH2` or `OAUTHBEARER` with a bearer token: from a file, a variable, or [`StoreConfig::token`].
     Xoauth2 {
         /// The user name; `{mailbox}` is replaced by the mailbox.
         #[serde(default = "default_user")]
@@ -257,6 +263,9 @@ pub struct EndpointConfig {
     /// Environment variable of a bearer token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
+    /// Where the credential is obtained, instead of `token-file` and `token-env`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<TokenConfig>,
     /// PEM file of the authorities to trust instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,

@@ -29,6 +29,7 @@ mod throttle;
 mod wasm_store;
 
 pub use component::ComponentError;
+pub use config::token::{ClientCredentials, ServiceAccount, SignatureAlgorithm, TokenConfig};
 pub use config::{
     AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, ServerConfig, StoreConfig, StoreLimits, TlsMode,
 };

@@ -9,7 +9,7 @@ use reqwest::{Certificate, ClientBuilder, Response};
 
 /// A client that follows no redirects, and trusts the certificates of `ca_file` in addition to the system's.
 pub fn client(time_out: Duration, ca_file: Option<&Path>) -> Result<ClientBuilder, String> {
-    let mut builder = reqwest::Client::builder().redirect(Policy::none()).timeout(time_out);
+    let mut builder = reqwest::Client::builder().redirect(Policy::none()).no_gzip().http1_only().timeout(time_out);
     if let Some(path) = ca_file {
         let unreadable = |error: &dyn std::fmt::Display| format!("ca-file {} cannot be read: {error}", path.display());
         let pem = clawback_files::read_policy_bytes(path).map_err(|error| format!("ca-file {error}"))?;

@@ -16,6 +16,8 @@ pub(crate) enum StreamFailure {
     /// The server's identity was not verified. The contract's `denied`.
     Untrusted(String),
     TimedOut,
+    /// The token server knows no account of the mailbox. The contract's `unauthorized`.
+    NoAccount(String),
 }
 
 impl StreamFailure {

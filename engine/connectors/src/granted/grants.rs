@@ -2,13 +2,14 @@
 //! the next step.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clawback_model::{Clock, is_loopback};
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
+use crate::config::token::TokenConfig;
 use crate::config::{AuthConfig, ConfigError, ServerConfig, TlsMode};
 use crate::granted::context::GrantContext;
 use crate::granted::dial::{self, Target};
@@ -20,6 +21,7 @@ use crate::granted::sasl::{Auth, PasswordFile};
 use crate::granted::seats::Seats;
 use crate::granted::secret;
 use crate::granted::server::MailServer;
+use crate::granted::token::source::Tokens;
 use crate::granted::trust::{self, Trust};
 use crate::label::Label;
 use crate::limits::SandboxLimits;
@@ -43,10 +45,14 @@ impl Grants {
     pub(crate) fn of(context: &GrantContext<'_>, connector: &str, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         check_limits(context)?;
         check_settings(context)?;
-        let server = if context.manifest.wants("mail-stream") { server(context)? } else { None };
+        let server = if context.manifest.wants("mail-stream") { server(context, &clock)? } else { None };
         let folder = if context.manifest.wants("folder") { folder(context)? } else { None };
         if !context.manifest.wants("mail-stream") && context.config.server.is_some() {
             return Err(context.wrong("server", "this connector uses no mail server", "remove `server` and `auth`"));
+        }
+        if context.config.token.is_some() && !matches!(context.config.auth, Some(AuthConfig::Xoauth2 { .. })) {
+            let help = "write `auth = { kind = \"xoauth2\" }`; the tokens of an endpoint are in its own `auth`";
+            return Err(context.wrong("token", "no login uses it", help));
         }
         if !context.manifest.wants("folder") && context.config.directory.is_some() {
             return Err(context.wrong("directory", "this connector uses no directory", "remove it"));
@@ -54,11 +60,11 @@ impl Grants {
         Ok(Self {
             label: Label::new(context.store, connector),
             limits: context.limits,
-            clock,
             settings: context.config.settings.clone(),
             server,
             folder,
-            http: HttpGrants::of(context)?,
+            http: HttpGrants::of(context, &clock)?,
+            clock,
         })
     }
 }
@@ -138,7 +144,7 @@ fn folder(context: &GrantContext<'_>) -> Result<Option<GrantedFolder>, ConfigErr
     })
 }
 
-fn server(context: &GrantContext<'_>) -> Result<Option<MailServer>, ConfigError> {
+fn server(context: &GrantContext<'_>, clock: &Arc<dyn Clock>) -> Result<Option<MailServer>, ConfigError> {
     let (server, auth) = match (&context.config.server, &context.config.auth) {
         (Some(server), Some(auth)) => (server, auth),
         (Some(_), None) => {
@@ -159,7 +165,7 @@ fn server(context: &GrantContext<'_>) -> Result<Option<MailServer>, ConfigError>
     let limits = &context.config.limits;
     Ok(Some(MailServer {
         target: target(context, server)?,
-        auth: self::auth(context, auth)?,
+        auth: self::auth(context, auth, clock)?,
         io_timeout: limits.io_timeout,
         pool: Pool::new(limits.idle_connections as usize, limits.idle_timeout, Seats::new(limits.connections as usize)),
         known: Known::default(),
@@ -222,7 +228,7 @@ fn trust(context: &GrantContext<'_>, server: &ServerConfig) -> Result<Trust, Con
     })
 }
 
-fn auth(context: &GrantContext<'_>, auth: &AuthConfig) -> Result<Auth, ConfigError> {
+fn auth(context: &GrantContext<'_>, auth: &AuthConfig, clock: &Arc<dyn Clock>) -> Result<Auth, ConfigError> {
     let password = |file: &Option<PathBuf>, variable: &Option<String>| {
         context.secret("auth.password", file.as_deref(), variable.as_deref())
     };
@@ -255,10 +261,32 @@ fn auth(context: &GrantContext<'_>, auth: &AuthConfig) -> Result<Auth, ConfigErr
         }
         AuthConfig::Xoauth2 { user, token_file, token_env } => {
             check_user(context, user)?;
-            let token = context.secret("auth.token", token_file.as_deref(), token_env.as_deref())?;
-            Auth::Xoauth2 { user: user.clone(), token }
+            let (file, variable) = (token_file.as_deref(), token_env.as_deref());
+            Auth::Xoauth2 { user: user.clone(), tokens: tokens(context, file, variable, clock)? }
         }
     })
+}
+
+/// Returns the source of the tokens of logins.
+fn tokens(
+    context: &GrantContext<'_>,
+    file: Option<&Path>,
+    variable: Option<&str>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Tokens, ConfigError> {
+    let what = "the login by token";
+    match &context.config.token {
+        Some(_) if file.is_some() || variable.is_some() => {
+            let help = "keep either the table `token`, or `auth.token-file` or `auth.token-env`";
+            Err(context.wrong("token", "given beside another token", help))
+        }
+        Some(TokenConfig::Basic { .. }) => {
+            let help = "write `kind = \"plain\"` or `\"per-mailbox\"` in `auth` to log in by password";
+            Err(context.wrong("token.kind", "`basic` is no token", help))
+        }
+        Some(token) => Tokens::of(context, "token", what, token, clock),
+        None => Ok(Tokens::fixed(what, context.secret("auth.token", file, variable)?)),
+    }
 }
 
 fn check_user(context: &GrantContext<'_>, user: &str) -> Result<(), ConfigError> {

@@ -7,12 +7,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Method, RequestBuilder, Response as Answer, StatusCode, Url};
 
-use crate::granted::endpoint::HttpGrants;
-use crate::granted::gate;
-use crate::granted::secret::{Secret, SecretSource};
+use crate::granted::endpoint::{Endpoint, HttpGrants};
+use crate::granted::outbound::Unanswered;
+use crate::granted::token::failure::TokenError;
+use crate::granted::token::source::Credential;
 use crate::limits::RECORD_BYTES;
+use crate::throttle::Throttle;
 
 /// A request of a guest.
 #[derive(Debug, Clone)]
@@ -42,6 +44,31 @@ pub(crate) enum HttpError {
     /// The size of the response in bytes, as far as known.
     TooLarge(u64),
     Failed(String),
+    /// The token server knows no account of the mailbox. The contract's `denied`.
+    NoAccount(String),
+    /// The token server asks to wait. The contract's `failed`.
+    Throttled(Throttle),
+}
+
+impl From<Unanswered> for HttpError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Denied(why) => Self::Denied(why),
+            Unanswered::TimedOut => Self::TimedOut,
+            Unanswered::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+impl From<TokenError> for HttpError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::NoAccount(why) => Self::NoAccount(why),
+            TokenError::Denied(why) => Self::Denied(why),
+            TokenError::Throttled { why, after } => Self::Throttled(Throttle { why, after }),
+            TokenError::Transient(why) => Self::Failed(why),
+        }
+    }
 }
 
 /// The most header fields of one request, and the most bytes of them; real requests have a dozen.
@@ -87,8 +114,14 @@ impl Room {
 }
 
 impl HttpGrants {
-    /// Sends a request. The bytes of the response are reserved from `room`.
-    pub(crate) async fn send(&self, request: Request, room: &Room) -> Result<Response, HttpError> {
+    /// Sends a request of a call for `mailbox`, or for the whole store. The bytes of the response are reserved from
+    /// `room`, after they are decoded.
+    pub(crate) async fn send(
+        &self,
+        mailbox: Option<&str>,
+        request: Request,
+        room: &Room,
+    ) -> Result<Response, HttpError> {
         let shown = || clawback_model::visible_line(&request.endpoint, 60);
         let endpoint =
             self.get(&request.endpoint).ok_or_else(|| denied(format!("endpoint `{}` was not granted", shown())))?;
@@ -102,17 +135,9 @@ impl HttpGrants {
             "DELETE" => Method::DELETE,
             _ => return Err(denied("this method is not allowed".into())),
         };
-        let mut headers = outgoing(&request.headers)?;
-        let token =
-            endpoint.token.as_ref().map(SecretSource::read).transpose().map_err(|error| denied(error.to_string()))?;
-        if let Some(token) = &token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-                .map_err(|_| denied("the token cannot be sent in a header".into()))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        let sent = endpoint.client.request(method, url).headers(headers).body(request.body).send().await;
-        let mut answer = sent.map_err(|error| failed(&error))?;
+        let headers = outgoing(&request.headers)?;
+        let request = endpoint.client.request(method, url).headers(headers).body(request.body);
+        let (mut answer, credential) = endpoint.ask(mailbox, request).await?;
         let fields = size(answer.headers());
         let announced =
             fields.saturating_add(usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(usize::MAX));
@@ -120,14 +145,54 @@ impl HttpGrants {
             return Err(HttpError::TooLarge(announced as u64));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| Unanswered::from(&error))? {
             if !room.take(chunk.len()) {
                 return Err(HttpError::TooLarge(announced.max(fields + body.len() + chunk.len()) as u64));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status: answer.status().as_u16(), headers: incoming(answer.headers(), token.as_ref()), body })
+        let headers = incoming(answer.headers(), credential.as_ref());
+        Ok(Response { status: answer.status().as_u16(), headers, body })
     }
+}
+
+impl Endpoint {
+    /// Sends a request with the credential of the mailbox. If the endpoint refuses one that can be replaced, sends it
+    /// once more with a new one: a request that was not authorized had no effect.
+    async fn ask(
+        &self,
+        mailbox: Option<&str>,
+        request: RequestBuilder,
+    ) -> Result<(Answer, Option<Credential>), HttpError> {
+        let Some(tokens) = &self.tokens else { return Ok((deliver(request).await?, None)) };
+        let again = if tokens.is_issued() { request.try_clone() } else { None };
+        let credential = tokens.credential(mailbox).await?;
+        let answer = deliver(authorized(request, &credential)?).await?;
+        let Some(again) = again.filter(|_| answer.status() == StatusCode::UNAUTHORIZED) else {
+            return Ok((answer, Some(credential)));
+        };
+        drop(answer);
+        if !tokens.refuse(mailbox, &credential).await {
+            return Err(tokens.give_up(mailbox, &credential).await.into());
+        }
+        let credential = tokens.credential(mailbox).await?;
+        let answer = deliver(authorized(again, &credential)?).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return Err(tokens.give_up(mailbox, &credential).await.into());
+        }
+        Ok((answer, Some(credential)))
+    }
+}
+
+fn authorized(request: RequestBuilder, credential: &Credential) -> Result<RequestBuilder, HttpError> {
+    let text = format!("{} {}", credential.scheme.name(), credential.secret.expose());
+    let mut value = HeaderValue::try_from(text).map_err(|_| denied("the token cannot be sent in a header".into()))?;
+    value.set_sensitive(true);
+    Ok(request.header(AUTHORIZATION, value))
+}
+
+async fn deliver(request: RequestBuilder) -> Result<Answer, HttpError> {
+    request.send().await.map_err(|error| Unanswered::from(&error).into())
 }
 
 /// Returns the memory of a response without its body.
@@ -172,7 +237,7 @@ fn outgoing(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
 }
 
 /// Returns the response's header fields without those that contain credentials.
-fn incoming(headers: &HeaderMap, token: Option<&Secret>) -> Vec<(String, String)> {
+fn incoming(headers: &HeaderMap, credential: Option<&Credential>) -> Vec<(String, String)> {
     headers
         .iter()
         .filter(|(name, _)| {
@@ -180,29 +245,16 @@ fn incoming(headers: &HeaderMap, token: Option<&Secret>) -> Vec<(String, String)
                 && !HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
         })
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .filter(|(_, value)| token.is_none_or(|token| !value.contains(token.expose())))
+        .filter(|(_, value)| credential.is_none_or(|credential| !credential.is_in(value)))
         .collect()
-}
-
-/// Maps an error without the URL, which may contain addresses.
-fn failed(error: &reqwest::Error) -> HttpError {
-    if error.is_timeout() {
-        return HttpError::TimedOut;
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-        if let Some(gate::GateError::NotPublic { .. }) = cause.downcast_ref() {
-            return HttpError::Denied(cause.to_string());
-        }
-    }
-    HttpError::Failed(clawback_model::visible_line(&cause.to_string(), 200))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::granted::endpoint::tests::grants;
+    use crate::granted::secret::Secret;
+    use crate::granted::token::source::Scheme;
 
     #[test]
     fn a_path_stays_at_its_origin() {
@@ -242,7 +294,9 @@ pub(crate) mod tests {
         {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        assert_eq!(incoming(&headers, Some(&Secret::new("t0ken"))), [("etag".to_owned(), "e".to_owned())]);
+        let secret = Secret::new("t0ken");
+        let credential = Credential { scheme: Scheme::Bearer, hidden: secret.clone(), secret };
+        assert_eq!(incoming(&headers, Some(&credential)), [("etag".to_owned(), "e".to_owned())]);
     }
 
     /// Starts a server that always gives the same response and records what it receives.
@@ -275,15 +329,15 @@ pub(crate) mod tests {
         )
         .await;
         let grants = grants(port, folder.path(), "allow-private-network = true").unwrap();
-        let answer = grants.send(get("/v1?x=1"), &Room::of(1_000)).await.unwrap();
+        let answer = grants.send(None, get("/v1?x=1"), &Room::of(1_000)).await.unwrap();
         assert_eq!((answer.status, answer.body.as_slice()), (302, b"body".as_slice()));
         assert!(answer.headers.iter().all(|(name, _)| name != "set-cookie"));
         let asked = heard.recv().await.unwrap();
         assert!(asked.starts_with("GET /v1?x=1 HTTP/1.1") && asked.contains("authorization: Bearer t0ken"), "{asked}");
         assert!(asked.contains("x-kept: yes") && !asked.contains("mine"), "{asked}");
-        let refused = grants.send(get("/"), &Room::of(3)).await.unwrap_err();
+        let refused = grants.send(None, get("/"), &Room::of(3)).await.unwrap_err();
         assert!(matches!(refused, HttpError::TooLarge(size) if size > 4), "with its header fields: {refused:?}");
         let other = Request { endpoint: "other".into(), ..get("/") };
-        assert!(matches!(grants.send(other, &Room::of(1_000)).await, Err(HttpError::Denied(_))));
+        assert!(matches!(grants.send(None, other, &Room::of(1_000)).await, Err(HttpError::Denied(_))));
     }
 }

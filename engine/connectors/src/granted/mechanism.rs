@@ -104,12 +104,12 @@ impl Exchange {
             (Identity::Token { user, token }, Mechanism::Oauthbearer) => {
                 let user = user.replace('=', "=3D").replace(',', "=2C");
                 let (host, port) = server;
-                let token = token.expose();
+                let token = token.secret.expose();
                 let first = format!("n,a={user},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01");
                 Self::Once { first: Secret::new(first), on_refusal: "\x01" }
             }
             (Identity::Token { user, token }, _) => {
-                once(format!("user={user}\x01auth=Bearer {}\x01\x01", token.expose()))
+                once(format!("user={user}\x01auth=Bearer {}\x01\x01", token.secret.expose()))
             }
             (Identity::External { act_as }, _) => once(act_as.clone()),
         })
@@ -152,6 +152,7 @@ fn encoded(text: &str) -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::granted::token::source::{Credential, Scheme};
 
     fn offered(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
@@ -159,6 +160,11 @@ mod tests {
 
     fn admin(act_as: &str) -> Identity {
         Identity::Plain { act_as: act_as.into(), user: "admin".into(), password: Secret::new("pw") }
+    }
+
+    fn bearer(token: &str) -> Credential {
+        let secret = Secret::new(token);
+        Credential { scheme: Scheme::Bearer, hidden: secret.clone(), secret }
     }
 
     fn decoded(secret: &Secret) -> String {
@@ -171,7 +177,7 @@ mod tests {
         assert_eq!(common(&admin(""), &all)[0], Mechanism::ScramSha256);
         assert_eq!(common(&admin(""), &offered("AUTH=LOGIN AUTH=PLAIN")), [Mechanism::Plain, Mechanism::Login]);
         assert!(common(&admin("u1"), &offered("AUTH=LOGIN")).is_empty(), "LOGIN cannot act for another");
-        let token = Identity::Token { user: "u".into(), token: Secret::new("t") };
+        let token = Identity::Token { user: "u".into(), token: bearer("t") };
         assert_eq!(common(&token, &offered("AUTH=OAUTHBEARER AUTH=PLAIN")), [Mechanism::Oauthbearer]);
         let said = none_in_common(&admin("u1"), &offered("IMAP4rev1 AUTH=CRAM-MD5 AUTH=GSSAPI"));
         assert!(said.contains("CRAM-MD5, GSSAPI") && said.contains("SCRAM-SHA-256, SCRAM-SHA-1, PLAIN"), "{said}");
@@ -183,7 +189,7 @@ mod tests {
             decoded(&Exchange::new(mechanism, identity, ("mail.example", 993)).unwrap().first().unwrap())
         };
         assert_eq!(first(Mechanism::Plain, &admin("u1")), "u1\0admin\0pw");
-        let token = Identity::Token { user: "u,1".into(), token: Secret::new("t") };
+        let token = Identity::Token { user: "u,1".into(), token: bearer("t") };
         assert_eq!(first(Mechanism::Xoauth2, &token), "user=u,1\x01auth=Bearer t\x01\x01");
         let bearer = "n,a=u=2C1,\x01host=mail.example\x01port=993\x01auth=Bearer t\x01\x01";
         assert_eq!(first(Mechanism::Oauthbearer, &token), bearer);
@@ -201,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_acknowledged() {
-        let token = Identity::Token { user: "u".into(), token: Secret::new("t") };
+        let token = Identity::Token { user: "u".into(), token: bearer("t") };
         let mut exchange = Exchange::new(Mechanism::Oauthbearer, &token, ("h", 1)).unwrap();
         assert_eq!(exchange.answer("e30=").unwrap().expose(), "AQ==");
         let mut exchange = Exchange::new(Mechanism::Xoauth2, &token, ("h", 1)).unwrap();

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::granted::secret::{Secret, SecretError, SecretSource, read_private};
+use crate::granted::token::failure::TokenError;
+use crate::granted::token::source::{Credential, Tokens};
 
 /// The settings of a login without the credential itself, which is read when it is used.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub(crate) enum Auth {
     PerMailbox(PasswordFile),
     Xoauth2 {
         user: String,
-        token: SecretSource,
+        tokens: Tokens,
     },
     /// The client certificate of the connection proves the identity.
     External,
@@ -43,7 +45,7 @@ pub(crate) enum Identity {
     /// A bearer token.
     Token {
         user: String,
-        token: Secret,
+        token: Credential,
     },
     External {
         act_as: String,
@@ -59,11 +61,13 @@ pub(crate) enum IdentityError {
     NoPassword,
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
 }
 
 impl Auth {
     /// Returns the identity for a mailbox.
-    pub(crate) fn identity(&self, mailbox: &str) -> Result<Identity, IdentityError> {
+    pub(crate) async fn identity(&self, mailbox: &str) -> Result<Identity, IdentityError> {
         if mailbox.is_empty() || mailbox.chars().any(char::is_control) {
             return Err(IdentityError::MailboxName);
         }
@@ -82,10 +86,31 @@ impl Auth {
                 let password = file.password(mailbox)?.ok_or(IdentityError::NoPassword)?;
                 Ok(Identity::Plain { act_as: String::new(), user: mailbox.to_owned(), password })
             }
-            Self::Xoauth2 { user, token } => {
-                Ok(Identity::Token { user: user.replace("{mailbox}", mailbox), token: token.read()? })
+            Self::Xoauth2 { user, tokens } => {
+                let token = tokens.credential(Some(mailbox)).await?;
+                Ok(Identity::Token { user: user.replace("{mailbox}", mailbox), token })
             }
             Self::External => Ok(Identity::External { act_as: mailbox.to_owned() }),
+        }
+    }
+
+    /// Returns another identity after the server refused this one, if there is another: with a new token.
+    pub(crate) async fn renewed(&self, mailbox: &str, refused: &Identity) -> Result<Option<Identity>, IdentityError> {
+        match (self, refused) {
+            (Self::Xoauth2 { tokens, .. }, Identity::Token { token, .. }) if tokens.is_issued() => {
+                if tokens.refuse(Some(mailbox), token).await {
+                    return self.identity(mailbox).await.map(Some);
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Records that the server refused the renewed identity, too.
+    pub(crate) async fn give_up(&self, mailbox: &str, refused: &Identity) {
+        if let (Self::Xoauth2 { tokens, .. }, Identity::Token { token, .. }) = (self, refused) {
+            tokens.give_up(Some(mailbox), token).await;
         }
     }
 }
@@ -135,15 +160,15 @@ mod tests {
         SecretSource::Variable("PATH".into())
     }
 
-    #[test]
-    fn a_mailbox_name_cannot_become_another_identity() {
+    #[tokio::test]
+    async fn a_mailbox_name_cannot_become_another_identity() {
         let plain = Auth::Plain { user: "admin".into(), password: secret() };
         for wrong in ["", "victim\0admin", "a\r\nb"] {
-            assert!(matches!(plain.identity(wrong), Err(IdentityError::MailboxName)), "{wrong:?}");
+            assert!(matches!(plain.identity(wrong).await, Err(IdentityError::MailboxName)), "{wrong:?}");
         }
         let master = Auth::MasterUser { user: "admin".into(), separator: "*".into(), password: secret() };
-        assert!(matches!(master.identity("victim*root"), Err(IdentityError::MailboxName)));
-        assert!(matches!(master.identity("victim"), Ok(Identity::Plain { user, .. }) if user == "victim*admin"));
+        assert!(matches!(master.identity("victim*root").await, Err(IdentityError::MailboxName)));
+        assert!(matches!(master.identity("victim").await, Ok(Identity::Plain { user, .. }) if user == "victim*admin"));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::granted::dial::Target;
 use crate::granted::failure::StreamFailure;
 use crate::granted::login::{self, Known, Session};
 use crate::granted::pool::Pool;
-use crate::granted::sasl::Auth;
+use crate::granted::sasl::{Auth, IdentityError};
 use crate::granted::seats::Seat;
+use crate::granted::token::failure::TokenError;
 use crate::throttle::Throttle;
 
 /// Milliseconds between logins that a server refuses because of open connections: it needs a moment to notice that one
@@ -36,12 +37,24 @@ impl MailServer {
         if !fresh_only && let Some(session) = self.pool.take(mailbox) {
             return Ok((session, true));
         }
-        let identity = self.auth.identity(mailbox).map_err(|error| StreamFailure::Unauthorized(error.to_string()))?;
+        let mut identity = self.auth.identity(mailbox).await.map_err(failure)?;
+        let mut is_renewed = false;
         let mut pauses = PAUSES.into_iter();
         loop {
             let seat = self.seat(may_wait).await?;
             match login::log_in(&self.target, &identity, self.io_timeout, &self.known).await {
                 Ok(session) => return Ok((Session { seat: Some(seat.establish()), ..session }, false)),
+                Err(failure @ StreamFailure::Unauthorized(_)) => {
+                    drop(seat);
+                    if is_renewed {
+                        self.auth.give_up(mailbox, &identity).await;
+                        return Err(failure);
+                    }
+                    match self.auth.renewed(mailbox, &identity).await.map_err(self::failure)? {
+                        Some(another) => (identity, is_renewed) = (another, true),
+                        None => return Err(failure),
+                    }
+                }
                 Err(failure) => {
                     drop(seat);
                     if !failure.may_be_too_many() {
@@ -77,5 +90,15 @@ impl MailServer {
             }
             freed.await;
         }
+    }
+}
+
+/// Maps the reason why there is no identity.
+fn failure(error: IdentityError) -> StreamFailure {
+    match error {
+        IdentityError::Token(TokenError::NoAccount(why)) => StreamFailure::NoAccount(why),
+        IdentityError::Token(TokenError::Throttled { why, after }) => StreamFailure::Throttled(Throttle { why, after }),
+        IdentityError::Token(TokenError::Transient(why)) => StreamFailure::Closed(why),
+        error => StreamFailure::Unauthorized(error.to_string()),
     }
 }

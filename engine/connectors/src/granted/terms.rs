@@ -2,11 +2,12 @@
 //! access and how it is trusted. Contains neither secrets, time-outs nor numbers of connections, which only affect the
 //! speed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clawback_model::{Digest, Grant};
 
+use crate::config::token::TokenConfig;
 use crate::config::{AuthConfig, StoreConfig, TlsMode};
 use crate::granted::context::GrantContext;
 
@@ -19,6 +20,7 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
         mailboxes_file: _,
         server,
         auth,
+        token,
         directory,
         endpoints,
         limits: _,
@@ -72,15 +74,66 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
             put("auth.user".to_owned(), user);
         }
     }
+    if let Some(token) = token {
+        grant_of_token(context, "token", token, &mut put);
+    }
     for (name, endpoint) in endpoints {
         put(format!("endpoints.{name}.url"), endpoint.url.clone());
         put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
         put(format!("endpoints.{name}.allow-cleartext"), endpoint.allow_cleartext.to_string());
+        if let Some(auth) = &endpoint.auth {
+            grant_of_token(context, &format!("endpoints.{name}.auth"), auth, &mut put);
+        }
         if let Some(file) = &endpoint.ca_file {
             put(format!("endpoints.{name}.ca-file"), content(&context.path(file)));
         }
     }
     grant
+}
+
+/// Adds as whom a connector acts, and who decides it.
+fn grant_of_token(context: &GrantContext<'_>, table: &str, config: &TokenConfig, put: &mut impl FnMut(String, String)) {
+    let mut put = |key: &str, value: String| put(format!("{table}.{key}"), value);
+    let mut server = |url: Option<&String>, private: bool, cleartext: bool, ca_file: Option<&PathBuf>| {
+        if let Some(url) = url {
+            put("token-url", url.clone());
+        }
+        put("allow-private-network", private.to_string());
+        put("allow-cleartext", cleartext.to_string());
+        if let Some(file) = ca_file {
+            put("ca-file", content(&context.path(file)));
+        }
+    };
+    let (kind, who, scope) = match config {
+        TokenConfig::Bearer { .. } => ("bearer", None, None),
+        TokenConfig::Basic { user, .. } => ("basic", Some(("user", user)), None),
+        TokenConfig::PerMailbox { .. } => ("per-mailbox", None, None),
+        TokenConfig::ClientCredentials(client) => {
+            let ca_file = client.ca_file.as_ref();
+            server(Some(&client.token_url), client.allow_private_network, client.allow_cleartext, ca_file);
+            ("client-credentials", Some(("client-id", &client.client_id)), client.scope.as_ref())
+        }
+        TokenConfig::ServiceAccount(account) => {
+            let url = account.token_url.as_ref();
+            server(url, account.allow_private_network, account.allow_cleartext, account.ca_file.as_ref());
+            ("service-account", Some(("subject", &account.subject)), Some(&account.scope))
+        }
+        TokenConfig::Jwt { subject, issuer, audience, .. } => {
+            for (key, value) in [("issuer", issuer), ("audience", audience)] {
+                if let Some(value) = value {
+                    put(key, value.clone());
+                }
+            }
+            ("jwt", Some(("subject", subject)), None)
+        }
+    };
+    put("kind", kind.to_owned());
+    if let Some((key, value)) = who {
+        put(key, value.clone());
+    }
+    if let Some(scope) = scope {
+        put("scope", scope.clone());
+    }
 }
 
 /// Returns the path of the directory with all links resolved. A directory below the configuration's folder is named
@@ -149,9 +202,15 @@ mod tests {
             ("user = \"clawback\"", "user = \"other\""),
             ("kind = \"plain\"", "kind = \"master-user\""),
             ("directory = \"/a\"", "directory = \"/b\""),
+            ("directory = \"/a\"", "directory = \"/a\"\ntoken = { kind = \"per-mailbox\", file = \"{mailbox}\" }"),
             ("https://a.example\"", "https://b.example\""),
             ("https://a.example\"", "https://a.example\", allow-private-network = true"),
             ("https://a.example\"", "https://a.example\", ca-file = \"/none\""),
+            ("https://a.example\"", "https://a.example\", auth = { kind = \"jwt\", key-file = \"k\" }"),
+            (
+                "https://a.example\"",
+                "https://a.example\", auth = { kind = \"jwt\", key-file = \"k\", subject = \"x\" }",
+            ),
             ("directory = \"/a\"", "directory = \"/a\"\nsettings = { quarantine-folder = \"INBOXPublic\" }"),
         ] {
             assert!(seen.insert(grant(&base.replace(from, to), None)), "{to}");

@@ -91,7 +91,8 @@ impl Trust {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// Reads the certificates of a PEM file.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let unreadable = |error: &dyn fmt::Display| format!("cannot read certificates from `{}`: {error}", path.display());
     let text = clawback_files::read_policy_bytes(path).map_err(|error| error.to_string())?;
     let read: Vec<_> =

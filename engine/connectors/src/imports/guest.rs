@@ -33,6 +33,8 @@ pub(crate) struct Trouble {
     pub(crate) throttle: Option<Throttle>,
     /// Why the server's identity was not verified.
     pub(crate) untrusted: Option<String>,
+    /// The token server knows no account of the mailbox.
+    pub(crate) no_account: Option<String>,
     /// A pooled connection was found closed before a byte of it was read.
     pub(crate) stale: bool,
     /// The call may not take a connection from the pool.

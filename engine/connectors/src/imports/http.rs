@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use futures::StreamExt as _;
 use futures::stream::FuturesOrdered;
 
-use crate::granted::endpoint::HttpGrants;
 use crate::granted::http::{HttpError, Request, Response, Room};
 use crate::imports::bindings::clawback::mail_store::http;
 use crate::imports::guest::Guest;
@@ -14,7 +13,12 @@ use crate::limits::SandboxLimits;
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
         let room = Room::of(self.grants.limits.bulk_bytes);
-        Ok(if self.may_send() { send(&self.grants.http, request, &room).await } else { Err(self.too_many()) })
+        let sent = if self.may_send() {
+            self.grants.http.send(self.mailbox.as_deref(), request.into(), &room).await
+        } else {
+            Err(self.too_many())
+        };
+        Ok(self.answered(sent))
     }
 
     async fn send_many(
@@ -32,11 +36,11 @@ impl http::Host for Guest {
                 && let Some(request) = waiting.next()
             {
                 let refused = (!self.may_send()).then(|| self.too_many());
-                let (grants, room) = (&self.grants.http, &room);
+                let (grants, mailbox, room) = (&self.grants.http, self.mailbox.as_deref(), &room);
                 running.push_back(async move {
                     match refused {
                         Some(refused) => Err(refused),
-                        None => send(grants, request, room).await,
+                        None => grants.send(mailbox, request.into(), room).await,
                     }
                 });
             }
@@ -45,7 +49,8 @@ impl http::Host for Guest {
                 None => break,
             }
         }
-        Ok(answers)
+        drop(running);
+        Ok(answers.into_iter().map(|answer| self.answered(answer)).collect())
     }
 }
 
@@ -55,13 +60,28 @@ impl Guest {
         self.requests.fetch_add(1, Ordering::Relaxed) < self.grants.limits.http_requests
     }
 
-    fn too_many(&self) -> http::HttpError {
-        http::HttpError::Denied(format!("more than {} requests in one call", self.grants.limits.http_requests))
+    fn too_many(&self) -> HttpError {
+        HttpError::Denied(format!("more than {} requests in one call", self.grants.limits.http_requests))
     }
-}
 
-async fn send(grants: &HttpGrants, request: http::Request, room: &Room) -> Result<http::Response, http::HttpError> {
-    Ok(grants.send(request.into(), room).await?.into())
+    /// Returns the contract's answer, and keeps what it cannot express.
+    fn answered(&mut self, answer: Result<Response, HttpError>) -> Result<http::Response, http::HttpError> {
+        answer.map(http::Response::from).map_err(|error| match error {
+            HttpError::Denied(why) => http::HttpError::Denied(why),
+            HttpError::TimedOut => http::HttpError::TimedOut,
+            HttpError::TooLarge(bytes) => http::HttpError::TooLarge(bytes),
+            HttpError::Failed(why) => http::HttpError::Failed(why),
+            HttpError::NoAccount(why) => {
+                self.trouble.no_account = Some(why.clone());
+                http::HttpError::Denied(why)
+            }
+            HttpError::Throttled(throttle) => {
+                let why = throttle.why.clone();
+                self.trouble.throttle = Some(throttle);
+                http::HttpError::Failed(why)
+            }
+        })
+    }
 }
 
 impl From<http::Request> for Request {
@@ -73,17 +93,6 @@ impl From<http::Request> for Request {
 impl From<Response> for http::Response {
     fn from(Response { status, headers, body }: Response) -> Self {
         Self { status, headers, body }
-    }
-}
-
-impl From<HttpError> for http::HttpError {
-    fn from(error: HttpError) -> Self {
-        match error {
-            HttpError::Denied(why) => Self::Denied(why),
-            HttpError::TimedOut => Self::TimedOut,
-            HttpError::TooLarge(bytes) => Self::TooLarge(bytes),
-            HttpError::Failed(why) => Self::Failed(why),
-        }
     }
 }
 

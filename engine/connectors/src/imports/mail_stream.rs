@@ -106,6 +106,10 @@ impl Guest {
                 self.trouble.untrusted = Some(why.clone());
                 StreamError::Denied(why)
             }
+            StreamFailure::NoAccount(why) => {
+                self.trouble.no_account = Some(why.clone());
+                StreamError::Unauthorized(why)
+            }
             StreamFailure::TimedOut => StreamError::TimedOut,
         }
     }

@@ -1,0 +1,289 @@
+//! The tokens that are kept until shortly before they expire, one for each subject. Calls that need the same token at
+//! the same time cause one request for it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use clawback_model::{Clock, Timestamp};
+
+use crate::granted::secret::Secret;
+use crate::granted::token::failure::TokenError;
+
+/// The most subjects whose tokens are kept; the one that was used longest ago gives way. A token is some 2 KB.
+const MOST: usize = 4_096;
+/// How long before its end a token is renewed. A token that is valid for less than twice this is renewed after half its
+/// time.
+const EARLY: Duration = Duration::from_mins(5);
+/// How long nothing is requested after a failure during which the old token is still valid, or after a new token was
+/// refused.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// A token as it was issued.
+#[derive(Debug, Clone)]
+pub(crate) struct Issued {
+    pub(crate) token: Secret,
+    pub(crate) lifetime: Duration,
+}
+
+/// The tokens of one endpoint.
+pub(crate) struct Cache {
+    clock: Arc<dyn Clock>,
+    most: usize,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    by_subject: HashMap<Arc<str>, (Arc<Slot>, u64)>,
+    uses: u64,
+}
+
+#[derive(Default)]
+struct Slot {
+    /// Locked while a token is requested.
+    state: tokio::sync::Mutex<State>,
+    /// The number of requests that have ended.
+    ended: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    failed: Option<TokenError>,
+}
+
+struct Held {
+    token: Secret,
+    renew_at: Timestamp,
+    ends_at: Timestamp,
+    /// The endpoint refused it when it was new: another one would not be accepted either.
+    is_refused: bool,
+}
+
+impl Cache {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, most: MOST, slots: Mutex::default() }
+    }
+
+    /// Returns the token of a subject, from `issue` if none is kept. Calls that waited for a request share its result,
+    /// also if it failed.
+    pub(crate) async fn get<F>(&self, subject: &str, issue: impl FnOnce() -> F) -> Result<Secret, TokenError>
+    where
+        F: Future<Output = Result<Issued, TokenError>>,
+    {
+        let slot = self.slot(subject);
+        let ended = slot.ended.load(Ordering::Acquire);
+        let mut state = slot.state.lock().await;
+        if let Some(held) = &state.held
+            && self.clock.now() < held.renew_at
+        {
+            return Ok(held.token.clone());
+        }
+        if slot.ended.load(Ordering::Acquire) != ended
+            && let Some(failed) = &state.failed
+        {
+            return Err(failed.clone());
+        }
+        let issued = issue().await;
+        slot.ended.fetch_add(1, Ordering::Release);
+        let now = self.clock.now();
+        match issued {
+            Ok(Issued { token, lifetime }) => {
+                let early = EARLY.min(lifetime / 2);
+                let (renew_at, ends_at) = (now.plus(lifetime.saturating_sub(early)), now.plus(lifetime));
+                *state = State {
+                    held: Some(Held { token: token.clone(), renew_at, ends_at, is_refused: false }),
+                    failed: None,
+                };
+                Ok(token)
+            }
+            Err(error) => {
+                if error.may_pass()
+                    && let Some(held) = &mut state.held
+                    && now < held.ends_at
+                {
+                    held.renew_at = now.plus(PAUSE).min(held.ends_at);
+                    return Ok(held.token.clone());
+                }
+                *state = State { held: None, failed: Some(error.clone()) };
+                Err(error)
+            }
+        }
+    }
+
+    /// Drops a token that the endpoint refused. Returns whether another one may be accepted.
+    pub(crate) async fn refuse(&self, subject: &str, token: &Secret) -> bool {
+        let slot = self.slot(subject);
+        let mut state = slot.state.lock().await;
+        match &state.held {
+            Some(held) if held.token == *token => {
+                let is_refused = held.is_refused;
+                if !is_refused {
+                    state.held = None;
+                }
+                !is_refused
+            }
+            // It was renewed meanwhile.
+            _ => true,
+        }
+    }
+
+    /// Records that the endpoint refused a token right after it was issued. For a minute no other is requested.
+    pub(crate) async fn give_up(&self, subject: &str, token: &Secret) {
+        let slot = self.slot(subject);
+        let mut state = slot.state.lock().await;
+        let soon = self.clock.now().plus(PAUSE);
+        if let Some(held) = state.held.as_mut().filter(|held| held.token == *token) {
+            held.is_refused = true;
+            held.renew_at = soon.min(held.renew_at);
+            held.ends_at = held.renew_at;
+        }
+    }
+
+    fn slot(&self, subject: &str) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.uses += 1;
+        let now = slots.uses;
+        if let Some((slot, used)) = slots.by_subject.get_mut(subject) {
+            *used = now;
+            return Arc::clone(slot);
+        }
+        if slots.by_subject.len() >= self.most
+            && let Some(oldest) = slots.by_subject.iter().min_by_key(|(_, (_, used))| *used)
+        {
+            let oldest = Arc::clone(oldest.0);
+            slots.by_subject.remove(&oldest);
+        }
+        let slot = Arc::<Slot>::default();
+        slots.by_subject.insert(subject.into(), (Arc::clone(&slot), now));
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clawback_model::ManualClock;
+    use futures::future::join_all;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// A cache with a counted issuer.
+    struct Bench {
+        clock: Arc<ManualClock>,
+        cache: Cache,
+        issued: AtomicU64,
+    }
+
+    impl Bench {
+        fn new(most: usize) -> Self {
+            let clock = Arc::new(ManualClock::new(Timestamp(1_000_000)));
+            let cache = Cache { most, ..Cache::new(Arc::<ManualClock>::clone(&clock)) };
+            Self { clock, cache, issued: AtomicU64::new(0) }
+        }
+
+        fn count(&self) -> u64 {
+            self.issued.load(Ordering::SeqCst)
+        }
+
+        async fn get(&self, subject: &str, lifetime: Duration) -> String {
+            let issue = || async {
+                let number = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
+                tokio::task::yield_now().await;
+                Ok(Issued { token: Secret::new(format!("{subject}{number}")), lifetime })
+            };
+            self.cache.get(subject, issue).await.unwrap().expose().to_owned()
+        }
+
+        async fn fail(&self, subject: &str, error: TokenError) -> Result<Secret, TokenError> {
+            let issue = || async {
+                self.issued.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                Err(error)
+            };
+            self.cache.get(subject, issue).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hundred_calls_at_once_are_one_request() {
+        let bench = Bench::new(MOST);
+        let tokens = join_all((0..100).map(|_| bench.get("ann", HOUR))).await;
+        assert!(tokens.iter().all(|token| token == "ann1"));
+        assert_eq!(bench.count(), 1);
+        let failed = || bench.fail("ben", TokenError::Denied("no".to_owned()));
+        let failures = join_all((0..100).map(|_| failed())).await;
+        assert!(failures.iter().all(Result::is_err));
+        assert_eq!(bench.count(), 2, "those who waited share the failure");
+        assert!(failed().await.is_err());
+        assert_eq!(bench.count(), 3, "a later call asks again");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_renewed_five_minutes_before_it_ends() {
+        let bench = Bench::new(MOST);
+        assert_eq!(bench.get("ann", HOUR).await, "ann1");
+        bench.clock.advance(Duration::from_secs(55 * 60 - 1));
+        assert_eq!(bench.get("ann", HOUR).await, "ann1");
+        bench.clock.advance(Duration::from_secs(1));
+        assert_eq!(bench.get("ann", Duration::from_mins(4)).await, "ann2");
+        bench.clock.advance(Duration::from_secs(119));
+        assert_eq!(bench.get("ann", HOUR).await, "ann2", "a short one after half its time");
+        bench.clock.advance(Duration::from_secs(1));
+        assert_eq!(bench.get("ann", HOUR).await, "ann3");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_still_valid_bridges_a_failure() {
+        let bench = Bench::new(MOST);
+        bench.get("ann", HOUR).await;
+        bench.clock.advance(Duration::from_mins(56));
+        let away = || TokenError::Transient("away".to_owned());
+        assert_eq!(bench.fail("ann", away()).await.unwrap().expose(), "ann1");
+        assert_eq!(bench.fail("ann", away()).await.unwrap().expose(), "ann1");
+        assert_eq!(bench.count(), 2, "for a minute nothing is requested");
+        bench.clock.advance(Duration::from_mins(4));
+        assert!(bench.fail("ann", away()).await.is_err());
+        bench.get("ben", HOUR).await;
+        bench.clock.advance(Duration::from_mins(56));
+        assert!(bench.fail("ben", TokenError::Denied("no".to_owned())).await.is_err(), "a refusal is no failure");
+    }
+
+    #[tokio::test]
+    async fn the_subject_that_was_used_longest_ago_gives_way() {
+        let bench = Bench::new(3);
+        for subject in ["a", "b", "c"] {
+            bench.get(subject, HOUR).await;
+        }
+        bench.get("a", HOUR).await;
+        bench.get("d", HOUR).await;
+        assert_eq!(bench.count(), 4);
+        assert_eq!(bench.cache.slots.lock().unwrap().by_subject.len(), 3);
+        for kept in ["a", "c", "d"] {
+            bench.get(kept, HOUR).await;
+        }
+        assert_eq!(bench.count(), 4);
+        bench.get("b", HOUR).await;
+        assert_eq!(bench.count(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_replaced_once() {
+        let bench = Bench::new(MOST);
+        let first = Secret::new(bench.get("ann", HOUR).await);
+        assert!(bench.cache.refuse("ann", &first).await);
+        let second = Secret::new(bench.get("ann", HOUR).await);
+        assert_eq!(second.expose(), "ann2");
+        assert!(bench.cache.refuse("ann", &first).await, "it is the old one that was refused");
+        assert_eq!(bench.get("ann", HOUR).await, "ann2");
+        bench.cache.give_up("ann", &second).await;
+        assert!(!bench.cache.refuse("ann", &second).await);
+        assert_eq!(bench.get("ann", HOUR).await, "ann2");
+        bench.clock.advance(PAUSE);
+        assert_eq!(bench.get("ann", HOUR).await, "ann3");
+    }
+}

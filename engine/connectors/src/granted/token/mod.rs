@@ -1,0 +1,16 @@
+//! The credentials of requests: where they come from, how long they are kept, and how they are renewed.
+//!
+//! **Invariant:** a credential leaves this folder only as a [`Secret`](crate::granted::secret::Secret), for the one
+//! place that sends it; no error names one.
+
+mod answer;
+mod cache;
+pub(crate) mod failure;
+mod grant;
+mod jwt;
+mod server;
+pub(crate) mod source;
+mod template;
+
+#[cfg(test)]
+mod tests;
