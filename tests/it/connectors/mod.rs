@@ -16,6 +16,7 @@ mod login;
 mod pool;
 mod sasl;
 mod tls;
+mod tokens;
 
 fn dist(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist").join(file)
