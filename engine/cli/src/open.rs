@@ -7,7 +7,7 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{
-    AlertId, ApprovalId, Clock, FeatureRequest, InvestigationId, Principal, RemediationId, Timestamp,
+    AlertId, ApprovalId, Clock, FeatureRequest, InvestigationId, Principal, RemediationId, THREAD_FIELDS, Timestamp,
 };
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
@@ -198,7 +198,11 @@ pub(crate) fn examination(config: &Config) -> FeatureRequest {
         key,
         authentication_servers: config.examination.authentication_servers.clone(),
         own_relays: config.examination.own_relays.clone(),
-        headers: config.investigations.simulations.fields(),
+        headers: THREAD_FIELDS
+            .map(str::to_owned)
+            .into_iter()
+            .chain(config.investigations.simulations.fields())
+            .collect(),
         ..FeatureRequest::default()
     }
 }

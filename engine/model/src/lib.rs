@@ -119,6 +119,7 @@ pub use inputs::Inputs;
 pub use likeness::{
     ALIKE, BOILERPLATE_DOMAINS, Band, Boilerplate, COMMON_SENDERS, CONTAINED, Calls, Commons, Entities, Identity,
     InvalidRoot, LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LONGEST_ROOT, Likeness, LikenessReason, ROOT_PREFIX, Root,
+    THREAD_FIELDS,
 };
 pub use limits::{LimitExceeded, Limits, SelectionMode};
 pub use link::{InvalidPublicUrl, PublicUrl, host_of, is_loopback};

@@ -22,6 +22,7 @@ pub use self::commons::{COMMON_SENDERS, Commons};
 pub use self::compare::Likeness;
 pub use self::entities::Entities;
 pub use self::identity::{Calls, Identity};
+pub use self::of_features::THREAD_FIELDS;
 pub use self::root::{InvalidRoot, LONGEST_ROOT, ROOT_PREFIX, Root};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clawback_connectors::Examiner;
-use clawback_model::{FeatureRequest, Features};
+use clawback_model::{FeatureRequest, Features, THREAD_FIELDS};
 use mail_parser::{HeaderValue, MessageParser};
 
 /// The server whose judgement is believed.
@@ -75,6 +75,7 @@ fn request(raw: &[u8]) -> FeatureRequest {
         key: (0x1234_5678_9abc_def0, 0x0fed_cba9_8765_4321),
         most: raw.len() as u64,
         authentication_servers: vec![TRUSTED.to_owned()],
+        headers: THREAD_FIELDS.map(str::to_owned).to_vec(),
         ..FeatureRequest::default()
     }
 }

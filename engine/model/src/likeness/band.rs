@@ -90,6 +90,8 @@ pub enum LikenessReason {
     GenuineSender,
     /// The root names that organisation as its sender, or links to it.
     ImitatedByRoot,
+    /// The message answers the root, or is in a thread below it: it quotes the root.
+    AnswersRoot,
 }
 
 words!(LikenessReason, "reason of likeness");

@@ -36,10 +36,24 @@ impl Likeness {
 }
 
 impl Likeness {
+    /// Returns the likeness of a message that answers the root. People quote what they answer, so its text says nothing,
+    /// unless it is proved to be of the root's sender.
+    #[must_use]
+    pub(super) fn of_an_answer(mut self) -> Self {
+        if !self.reasons.contains(&LikenessReason::SameSender) && self.band != Band::Different {
+            self.reasons.push(LikenessReason::AnswersRoot);
+            if self.band == Band::Copy {
+                self.band = Band::LookAtIt;
+            }
+        }
+        self
+    }
+
     /// Returns whether the message surely contains most of the root's text.
     pub(crate) fn has_text(&self) -> bool {
-        let is_unsure =
-            |one: &LikenessReason| matches!(one, LikenessReason::RootTooShort | LikenessReason::FewPairsCompared);
+        let is_unsure = |one: &LikenessReason| {
+            matches!(one, LikenessReason::RootTooShort | LikenessReason::FewPairsCompared | LikenessReason::AnswersRoot)
+        };
         self.reasons.first() == Some(&LikenessReason::TextContained) && !self.reasons.iter().any(is_unsure)
     }
 

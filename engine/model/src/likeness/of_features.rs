@@ -9,6 +9,10 @@ use crate::domain::registrable_domain;
 use crate::features::{Features, LinkKind};
 use crate::message::domain_of;
 
+/// The header fields by which a message names those that it answers. Every examination must return them
+/// ([`FeatureRequest::headers`](crate::FeatureRequest::headers)).
+pub const THREAD_FIELDS: [&str; 2] = ["in-reply-to", "references"];
+
 impl Identity {
     /// Returns the sender of an examined message. The envelope and the Reply-To of a mailing list are those of the list
     /// and join strangers, so they are left out: in 4,150 ham mails they made 29 false copies of 150 roots.
@@ -52,8 +56,20 @@ impl Root {
 
     /// Compares an examined message with this root.
     pub fn likeness(&self, features: &Features) -> Likeness {
-        let (identity, calls) = (Identity::of(features), Calls::of(features));
-        Likeness::of(self, &features.sketch, &identity, &calls, &Commons::default())
+        self.compared(features, &Identity::of(features), &Calls::of(features))
+    }
+
+    /// See [`Root::likeness`]; `identity` and `calls` are those of the message.
+    pub(crate) fn compared(&self, features: &Features, identity: &Identity, calls: &Calls) -> Likeness {
+        let likeness = Likeness::of(self, &features.sketch, identity, calls, &Commons::default());
+        if self.is_answered_by(features) { likeness.of_an_answer() } else { likeness }
+    }
+
+    /// Returns whether a message names this root as one that it answers (RFC 5322, section 3.6.4).
+    fn is_answered_by(&self, features: &Features) -> bool {
+        let id = self.message_id();
+        let mut named = features.headers.iter().filter(|(name, _)| THREAD_FIELDS.contains(&name.as_str()));
+        !id.is_empty() && features.message_id != id && named.any(|(_, value)| value.contains(id))
     }
 
     /// Returns the name by which people recognise it: its Message-ID and sender, and the subject in quotes.
@@ -71,7 +87,7 @@ impl Root {
 mod tests {
     use super::*;
     use crate::features::{Authentication, Hyperlink};
-    use crate::likeness::Band;
+    use crate::likeness::{Band, LikenessReason};
     use crate::sketch::Sketch;
 
     fn link(kind: LinkKind, host: &str, address: &str) -> Hyperlink {
@@ -116,6 +132,37 @@ mod tests {
         let other_envelope = |from| Features { envelope_from: String::new(), ..notice(from) };
         assert_eq!(root.likeness(&other_envelope("info@parcels.test")).band, Band::LookAtIt);
         assert_eq!(root.likeness(&other_envelope("info@elsewhere.test")).band, Band::Copy, "another sender is a copy");
+    }
+
+    #[test]
+    fn who_answers_a_message_quotes_it() {
+        let root = Root::of(&phish("a.bad.example"));
+        let answer = |field: &str, value: &str| Features {
+            message_id: "<2@corp.example>".into(),
+            from_address: "ann@corp.example".into(),
+            headers: vec![(field.into(), value.into())],
+            ..phish("a.bad.example")
+        };
+        for (answer, expected) in [
+            (answer("in-reply-to", "<1@evil.example>"), Band::LookAtIt),
+            (answer("references", "<0@x.example> <1@evil.example> <3@x.example>"), Band::LookAtIt),
+            (answer("references", "<11@evil.example>"), Band::Copy),
+            (answer("x-other", "<1@evil.example>"), Band::Copy),
+            (Features { message_id: root.message_id().into(), ..answer("references", "<1@evil.example>") }, Band::Copy),
+        ] {
+            let likeness = root.likeness(&answer);
+            assert_eq!(likeness.band, expected, "{:?}", answer.headers);
+            assert_eq!(likeness.has_text(), expected == Band::Copy);
+            assert_eq!(likeness.reasons.contains(&LikenessReason::AnswersRoot), expected == Band::LookAtIt);
+        }
+        // The sender goes on: a proved sender is the root's, whatever it answers.
+        let proved = |features: Features| Features {
+            from_address: "eve@evil.example".into(),
+            authentication: Some(Authentication { dmarc: "pass".into(), ..Authentication::default() }),
+            ..features
+        };
+        let root = Root::of(&proved(phish("a.bad.example")));
+        assert_eq!(root.likeness(&proved(answer("in-reply-to", "<1@evil.example>"))).band, Band::Copy);
     }
 
     #[test]
