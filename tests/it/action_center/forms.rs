@@ -118,7 +118,7 @@ async fn with_manual() -> Desk {
     let center = TestCenter::start(history, vec![Arc::clone(&store) as _], &playbooks);
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst]).await;
     center.password("ann").await;
-    Desk { center, store, ann, ben: String::new(), _folder: folder }
+    Desk { center, store, ann, ben: String::new(), folder }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ struct Desk {
     store: Arc<FakeStore>,
     ann: String,
     ben: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 async fn desk() -> Desk {
@@ -56,7 +56,7 @@ async fn desk() -> Desk {
     let center = TestCenter::start(history, vec![Arc::clone(&store) as _], &[("purge", PLAYBOOK)]);
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Approver]).await;
     let ben = center.add("ben", PrincipalKind::Person, &[Role::Approver]).await;
-    Desk { center, store, ann, ben, _folder: folder }
+    Desk { center, store, ann, ben, folder }
 }
 
 impl Desk {

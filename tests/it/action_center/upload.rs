@@ -34,7 +34,7 @@ async fn with_investigations() -> Desk {
     center.serve_with(settings());
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst]).await;
     center.password("ann").await;
-    Desk { center, store, ann, ben: String::new(), _folder: folder }
+    Desk { center, store, ann, ben: String::new(), folder }
 }
 
 fn message(subject: &str) -> String {
@@ -100,7 +100,7 @@ async fn a_message_file_starts_the_investigation_that_its_root_starts() {
         assert_eq!(made.request.inputs.get("like"), Some(&root.to_owned()), "{:?}", made.request.inputs);
     }
     // Neither its text nor the name of the file is kept.
-    for file in std::fs::read_dir(desk._folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
+    for file in std::fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
         let bytes = std::fs::read(&file).unwrap();
         for text in [SECRET, "salary.eml"] {
             assert!(!bytes.windows(text.len()).any(|part| part == text.as_bytes()), "{text} in {}", file.display());
@@ -179,7 +179,7 @@ async fn attackers_text_in_a_file_is_no_markup() {
 async fn a_browser_sends_a_message_file() {
     let desk = with_investigations().await;
     let served = Served::start_with(&desk, settings()).await;
-    let file = desk._folder.path().join("salary.eml");
+    let file = desk.folder.path().join("salary.eml");
     std::fs::write(&file, message("Salary of November")).unwrap();
     let browser = Chromium::start(1280, 900).await;
     let at = |page: &str| format!("http://{}{page}", served.address);
