@@ -60,12 +60,11 @@ impl Store {
             let values = [again.into(), group.into(), (&reporter).into(), tries.into(), now.into()];
             if tx.execute(sql, &values).await? == 1 {
                 let reported_at = row.time(2)?;
-                let (remediation, verdict, ended_at) = match row.opt_text(4)?.is_some() {
-                    true => {
-                        let ended = state(row, 5)?;
-                        (Some(remediation_id(row, 4)?), ReportVerdict::of(&ended), ended.updated_at)
-                    }
-                    false => (None, Some(ReportVerdict::Simulation), reported_at),
+                let (remediation, verdict, ended_at) = if row.opt_text(4)?.is_some() {
+                    let ended = state(row, 5)?;
+                    (Some(remediation_id(row, 4)?), ReportVerdict::of(&ended), ended.updated_at)
+                } else {
+                    (None, Some(ReportVerdict::Simulation), reported_at)
                 };
                 taken.push(DueAnswer {
                     group,
