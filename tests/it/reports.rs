@@ -236,6 +236,44 @@ fn reports_come_by_mail_to_a_mailbox_that_is_configured_completely() {
     assert_eq!(fs::read_dir(folder.path().join("mail/phish/cur")).unwrap().count(), 2);
 }
 
+#[test]
+fn a_simulation_is_named_wherever_a_message_is_shown_and_doctor_says_if_none_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = site(folder.path(), "[investigations.simulations]\nvendors = [\"knowbe4\"]\n");
+    let doctor = || String::from_utf8(clawback.command(&["doctor"]).output().unwrap().stdout).unwrap();
+    let said = doctor();
+    assert!(said.contains("WRONG  simulations") && said.contains("anybody can write a header"), "{said}");
+    let config = folder.path().join("clawback.toml");
+    let written = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{written}networks = [\"147.160.167.0/26\"]\n")).unwrap();
+    assert!(doctor().contains("ok     simulations: recognised: knowbe4"), "{}", doctor());
+
+    let from = |ip: &str| {
+        let fields = format!("Received: from a (a [{ip}]) by mx.corp.example; Mon, 23 Nov 2026 09:00:00 +0000\r\n");
+        format!("{fields}X-PHISHTEST: This is a phishing security test from KnowBe4\r\n{}", phish(7, "one.example"))
+    };
+    let file = folder.path().join("simulation.eml");
+    fs::write(&file, from("147.160.167.9")).unwrap();
+    let examined = clawback.ok(&["examine", &file.display().to_string()]);
+    assert!(examined.contains("a phishing simulation of KnowBe4"), "{examined}");
+    for (number, ip) in [(1, "147.160.167.9"), (2, "147.160.167.9"), (3, "147.160.167.9"), (4, "192.0.2.1")] {
+        let said = report(&clawback, folder.path(), &forward(&from(ip)), &format!("person{number}@corp.example"));
+        let sender = if number < 4 { "KnowBe4".into() } else { Value::Null };
+        assert_eq!((&said["simulation"], &said["remediation"]), (&sender, &Value::Null), "{said}");
+        let counts = if number < 4 { number } else { 1 };
+        assert_eq!(said["reports"], counts, "a forged mark is in another group: {said}");
+        let is_named = said["said"].as_str().unwrap().contains("a phishing simulation of KnowBe4");
+        assert_eq!(is_named, number < 4, "{said}");
+    }
+    let groups = clawback.json(&["reports"]);
+    let groups: Vec<_> =
+        groups["items"].as_array().unwrap().iter().map(|one| (&one["simulation"], &one["reports"])).collect();
+    assert!(groups.contains(&(&"KnowBe4".into(), &3.into())) && groups.len() == 2, "{groups:?}");
+    let listed = clawback.ok(&["reports"]);
+    assert!(listed.contains("KnowBe4") && listed.contains("simulation"), "{listed}");
+    assert!(!doctor().contains("groups with enough reports"), "{}", doctor());
+}
+
 /// The same message as Outlook saves it.
 fn of_outlook(message: &str) -> Vec<u8> {
     let (header, html) = message.split_once("\r\n\r\n").unwrap();
