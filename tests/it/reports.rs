@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use clawback_connectors::{Host, HostOptions};
+use clawback_model::FeatureRequest;
 use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::smtp::{PASSWORD, Received, Smtp, USER};
 use data_encoding::BASE64_MIME;
@@ -328,6 +330,18 @@ fn a_file_of_outlook_is_the_message_that_it_has() {
         assert_eq!((&said["kind"], &said["reports"]), (&"attached".into(), &number.into()), "{said}");
         assert_eq!(said["remediation"].is_string(), number == 3, "{said}");
     }
+}
+
+#[tokio::test]
+async fn the_largest_file_of_outlook_that_a_mail_can_have_fits_into_the_memory_of_a_call() {
+    let examiner = Host::new(HostOptions::default()).unwrap().examiner().await.unwrap();
+    let large = vec![7; 10 << 20];
+    let large = msg(1252, &[Property::Text(0x0037, "Large")], &[Attached::File("a.bin", "image/png", &large)]);
+    let mail = with_file("large.msg", "application/vnd.ms-outlook", &large);
+    let request = FeatureRequest { most: mail.len() as u64 + 1, ..FeatureRequest::default() };
+    let found = examiner.examine_raw(mail.as_bytes(), &request).await.unwrap();
+    assert_eq!((found.len(), found[1].subject.as_str()), (2, "Large"));
+    assert!(found[0].cut.is_empty() && found[1].attachments[0].size == 10 << 20, "{:?}", found[0].cut);
 }
 
 #[test]
