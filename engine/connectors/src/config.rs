@@ -72,11 +72,11 @@ impl StoreConfig {
             .iter()
             .filter(|server| server.tls == TlsMode::None && server.allow_cleartext && !is_loopback(&server.host));
         let allowed = self.endpoints.values().filter(|endpoint| endpoint.allow_cleartext);
-        let endpoints = allowed.filter(|endpoint| {
-            Url::parse(&endpoint.url)
-                .is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(is_loopback))
+        // The URL of a manifest is protected.
+        let endpoints = allowed.filter_map(|endpoint| endpoint.url.clone()).filter(|url| {
+            Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(is_loopback))
         });
-        server.map(|server| server.host.clone()).chain(endpoints.map(|endpoint| endpoint.url.clone())).collect()
+        server.map(|server| server.host.clone()).chain(endpoints).collect()
     }
 }
 
@@ -255,8 +255,9 @@ fn default_user() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EndpointConfig {
-    /// `https://host[:port]`, without a path. Must be the manifest's origin if the manifest gives one.
-    pub url: String,
+    /// `https://host[:port]`, without a path; by default the manifest's. Another one is refused if the manifest fixes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// File of a bearer token; read at each request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
@@ -275,6 +276,22 @@ pub struct EndpointConfig {
     /// Whether the token and mail may go to another machine unencrypted, with `http://`.
     #[serde(default)]
     pub allow_cleartext: bool,
+    /// The limits on requests.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: EndpointLimits,
+}
+
+/// The limits on the requests to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct EndpointLimits {
+    /// The most concurrent requests of a node; by default the manifest's, or 32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u32>,
+}
+
+fn is_default(limits: &EndpointLimits) -> bool {
+    *limits == EndpointLimits::default()
 }
 
 /// The limits on concurrency, rate and time.

@@ -31,7 +31,8 @@ mod wasm_store;
 pub use component::ComponentError;
 pub use config::token::{ClientCredentials, ServiceAccount, SignatureAlgorithm, TokenConfig};
 pub use config::{
-    AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, ServerConfig, StoreConfig, StoreLimits, TlsMode,
+    AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, EndpointLimits, ServerConfig, StoreConfig, StoreLimits,
+    TlsMode,
 };
 pub use describe::ConnectorInfo;
 pub use examiner::Examiner;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::config::EndpointLimits;
+
 /// The content of `NAME.toml` next to `NAME.wasm`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -34,9 +36,25 @@ pub(crate) struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Endpoint {
-    /// `https://host[:port]`; `None` if it differs between sites, so that only the operator can name it.
+    /// `https://host[:port]`, which the operator cannot replace.
     #[serde(default)]
     pub(crate) url: Option<String>,
+    /// The same, where the operator may name another. Without both, only the operator can name it.
+    #[serde(default)]
+    pub(crate) default_url: Option<String>,
+    /// Whether the connector works without it.
+    #[serde(default)]
+    pub(crate) optional: bool,
+    /// The limits that every server of this kind needs.
+    #[serde(default)]
+    pub(crate) limits: EndpointLimits,
+}
+
+impl Endpoint {
+    /// Returns the origin, if the manifest names one.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.url.as_deref().or(self.default_url.as_deref())
+    }
 }
 
 impl Manifest {
@@ -61,9 +79,14 @@ mod tests {
 
     #[test]
     fn endpoints_by_name() {
-        let manifest = Manifest::parse("[endpoints.api]\nurl = \"https://mail.example\"\n[endpoints.own]\n").unwrap();
+        let text = "[endpoints.api]\nurl = \"https://mail.example\"\n[endpoints.own]\n\
+             [endpoints.cloud]\ndefault-url = \"https://cloud.example\"\noptional = true\nlimits = { requests = 4 }";
+        let manifest = Manifest::parse(text).unwrap();
         assert_eq!(manifest.endpoints["api"].url.as_deref(), Some("https://mail.example"));
-        assert_eq!(manifest.endpoints["own"].url, None);
+        assert_eq!((manifest.endpoints["own"].origin(), manifest.endpoints["own"].optional), (None, false));
+        let cloud = &manifest.endpoints["cloud"];
+        assert_eq!((cloud.origin(), cloud.optional), (Some("https://cloud.example"), true));
+        assert_eq!(cloud.limits.requests, Some(4));
         assert!(Manifest::parse("grants = 1").is_err());
     }
 

@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use clawback_model::Clock;
 use reqwest::{Client, Url};
+use tokio::sync::Semaphore;
 
 use crate::config::{ConfigError, EndpointConfig};
 use crate::granted::context::GrantContext;
 use crate::granted::outbound::{self, Address};
 use crate::granted::token::source::Tokens;
+use crate::manifest;
+
+/// The most concurrent requests to an endpoint, unless the manifest or the operator says otherwise.
+const REQUESTS: u32 = 32;
 
 /// The endpoints of one store, by the name in the manifest.
 #[derive(Default)]
@@ -20,6 +25,8 @@ pub(crate) struct Endpoint {
     pub(crate) origin: Url,
     pub(crate) client: Client,
     pub(crate) tokens: Option<Tokens>,
+    /// A permit for each request that may run concurrently.
+    pub(crate) requests: Semaphore,
 }
 
 impl HttpGrants {
@@ -34,7 +41,7 @@ impl HttpGrants {
                 let help = if known.is_empty() { "remove it".to_owned() } else { format!("it uses {known}") };
                 return Err(context.wrong(&key, "the connector's manifest names no such endpoint", help));
             };
-            let endpoint = endpoint(context, name, config, clock)?;
+            let endpoint = endpoint(context, name, config, wish, clock)?;
             if let Some(url) = &wish.url
                 && outbound::origin(url).map(|url| url.origin()) != Ok(endpoint.origin.origin())
             {
@@ -43,7 +50,18 @@ impl HttpGrants {
             }
             Ok((name.clone(), Arc::new(endpoint)))
         });
-        endpoints.collect::<Result<_, _>>().map(Self)
+        let endpoints: BTreeMap<_, _> = endpoints.collect::<Result<_, _>>()?;
+        if context.manifest.insists_on("http")
+            && let Some((name, wish)) =
+                wanted.iter().find(|(name, wish)| !wish.optional && !endpoints.contains_key(*name))
+        {
+            let help = match wish.origin() {
+                Some(_) => format!("write a table `[stores.{}.endpoints.{name}]`, with its `auth`", context.store),
+                None => format!("write a table `[stores.{}.endpoints.{name}]`, with its `url`", context.store),
+            };
+            return Err(context.wrong(&format!("endpoints.{name}"), "missing", help));
+        }
+        Ok(Self(endpoints))
     }
 
     /// Returns the endpoint of this name, if it was granted.
@@ -56,21 +74,29 @@ fn endpoint(
     context: &GrantContext<'_>,
     name: &str,
     config: &EndpointConfig,
+    wish: &manifest::Endpoint,
     clock: &Arc<dyn Clock>,
 ) -> Result<Endpoint, ConfigError> {
     let table = format!("endpoints.{name}");
+    let help = "write `https://host` or `https://host:port`, without a path";
+    let Some(url) = config.url.as_deref().or(wish.origin()) else {
+        return Err(context.wrong(&format!("{table}.url"), "missing", help));
+    };
+    let requests = config.limits.requests.or(wish.limits.requests).unwrap_or(REQUESTS);
+    if !(1..=10_000).contains(&requests) {
+        let problem = format!("{requests} is out of range");
+        return Err(context.wrong(&format!("{table}.limits.requests"), problem, "write a number from 1 to 10000"));
+    }
     let address = Address {
         table: &table,
         key: "url",
-        url: &config.url,
+        url,
         ca_file: config.ca_file.as_deref(),
         allow_private_network: config.allow_private_network,
         allow_cleartext: config.allow_cleartext,
     };
     let (origin, client) = address.client(context)?;
-    outbound::origin(&config.url).map_err(|problem| {
-        context.wrong(&format!("{table}.url"), problem, "write `https://host` or `https://host:port`, without a path")
-    })?;
+    outbound::origin(url).map_err(|problem| context.wrong(&format!("{table}.url"), problem, help))?;
     let what = format!("endpoint `{name}`");
     let (file, variable) = (config.token_file.as_deref(), config.token_env.as_deref());
     let has_token = file.is_some() || variable.is_some();
@@ -83,7 +109,7 @@ fn endpoint(
         None if has_token => Some(Tokens::fixed(&what, context.secret(&format!("{table}.token"), file, variable)?)),
         None => None,
     };
-    Ok(Endpoint { origin, client, tokens })
+    Ok(Endpoint { origin, client, tokens, requests: Semaphore::new(requests as usize) })
 }
 
 #[cfg(test)]
@@ -141,5 +167,58 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refused = grants(1, folder.path(), "").err().unwrap().to_string();
         assert!(refused.contains("`endpoints.api.url`") && refused.contains("allow-private-network"), "{refused}");
+    }
+
+    /// Loads endpoints of this manifest with these tables.
+    fn load(manifest: &str, tables: &str) -> Result<HttpGrants, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let config = toml::from_str(&format!("connector = \"x\"\n{tables}")).unwrap();
+        let manifest = Manifest::parse(manifest).unwrap();
+        let (base, limits) = (folder.path(), SandboxLimits::default());
+        let context = GrantContext { store: "corp", config: &config, manifest: &manifest, base, limits };
+        HttpGrants::of(&context, &clock()).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_operator_replaces_a_default_and_no_fixed_origin() {
+        let origin = |manifest: &str, tables: &str| {
+            load(manifest, tables).map(|grants| grants.get("api").unwrap().origin.as_str().to_owned())
+        };
+        let default = "[endpoints.api]\ndefault-url = \"https://a.example\"";
+        let fixed = "[endpoints.api]\nurl = \"https://a.example\"";
+        let other = "[endpoints.api]\nurl = \"https://b.example\"";
+        for manifest in [default, fixed] {
+            assert_eq!(origin(manifest, "[endpoints.api]"), Ok("https://a.example/".to_owned()));
+        }
+        assert_eq!(origin(default, other), Ok("https://b.example/".to_owned()));
+        assert!(origin(fixed, other).unwrap_err().contains("another origin"));
+        assert!(origin("[endpoints.api]", "[endpoints.api]").unwrap_err().contains("`endpoints.api.url`: missing"));
+        let plain = "[endpoints.api]\ndefault-url = \"http://a.example\"";
+        assert!(origin(plain, "[endpoints.api]").is_err(), "a manifest gives no leave to send in the clear");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_needed_and_not_granted_is_a_mistake() {
+        let manifest = "imports = [\"http\"]\n[endpoints.api]\n[endpoints.files]\noptional = true";
+        let refused = load(manifest, "").err().unwrap();
+        assert!(
+            refused.contains("`endpoints.api`: missing") && refused.contains("[stores.corp.endpoints.api]"),
+            "{refused}"
+        );
+        assert!(load(manifest, "[endpoints.api]\nurl = \"https://a.example\"").is_ok());
+        assert!(load("[endpoints.api]", "").is_ok(), "it is not said to need one");
+    }
+
+    #[tokio::test]
+    async fn the_operator_limits_requests_further_than_the_manifest() {
+        let requests = |manifest: &str, config: &str| {
+            let tables = format!("[endpoints.api]\nurl = \"https://a.example\"\n{config}");
+            let grants = load(&format!("[endpoints.api]\n{manifest}"), &tables);
+            grants.map(|grants| grants.get("api").unwrap().requests.available_permits())
+        };
+        assert_eq!(requests("", ""), Ok(32));
+        assert_eq!(requests("limits = { requests = 4 }", ""), Ok(4));
+        assert_eq!(requests("limits = { requests = 4 }", "limits = { requests = 2 }"), Ok(2));
+        assert!(requests("", "limits = { requests = 0 }").unwrap_err().contains("`endpoints.api.limits.requests`"));
     }
 }

@@ -136,6 +136,9 @@ impl HttpGrants {
             _ => return Err(denied("this method is not allowed".into())),
         };
         let headers = outgoing(&request.headers)?;
+        // Held until the response is read.
+        let _permit =
+            endpoint.requests.acquire().await.map_err(|_| HttpError::Failed("the store is closing".into()))?;
         let request = endpoint.client.request(method, url).headers(headers).body(request.body);
         let (mut answer, credential) = endpoint.ask(mailbox, request).await?;
         let fields = size(answer.headers());
@@ -250,94 +253,4 @@ fn incoming(headers: &HeaderMap, credential: Option<&Credential>) -> Vec<(String
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::granted::endpoint::tests::grants;
-    use crate::granted::secret::Secret;
-    use crate::granted::token::source::Scheme;
-
-    #[test]
-    fn a_path_stays_at_its_origin() {
-        let origin = Url::parse("https://mail.example").unwrap();
-        assert_eq!(url(&origin, "/v1/x?q=1").unwrap().as_str(), "https://mail.example/v1/x?q=1");
-        assert_eq!(url(&origin, "/@evil.example/").unwrap().host_str(), Some("mail.example"));
-        assert_eq!(url(&origin, "/../../x").unwrap().as_str(), "https://mail.example/x");
-        for wrong in
-            ["", "x", "//evil.example/", "/\\evil.example", "https://evil.example/", "/a\r\nHost: evil", "/\t/x"]
-        {
-            assert!(url(&origin, wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn the_hosts_headers_are_the_hosts() {
-        let given = [
-            "Authorization",
-            "HOST",
-            "Cookie",
-            "X-Forwarded-For",
-            "Proxy-Authorization",
-            "Transfer-Encoding",
-            "Accept",
-        ]
-        .map(|name| (name.to_owned(), "x".to_owned()));
-        let kept = outgoing(&given).unwrap();
-        assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
-        assert!(outgoing(&[("a".into(), "b\r\nHost: evil".into())]).is_err());
-        assert!(outgoing(&vec![("a".to_owned(), String::new()); MOST_HEADERS + 1]).is_err());
-    }
-
-    #[test]
-    fn no_credential_comes_back() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [("set-cookie", "a"), ("www-authenticate", "b"), ("x-echo", "Bearer t0ken"), ("etag", "e")]
-        {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        let secret = Secret::new("t0ken");
-        let credential = Credential { scheme: Scheme::Bearer, hidden: secret.clone(), secret };
-        assert_eq!(incoming(&headers, Some(&credential)), [("etag".to_owned(), "e".to_owned())]);
-    }
-
-    /// Starts a server that always gives the same response and records what it receives.
-    pub(crate) async fn serve(answer: &'static str) -> (u16, tokio::sync::mpsc::UnboundedReceiver<String>) {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut bytes = vec![0; 4096];
-                let read = stream.read(&mut bytes).await.unwrap();
-                let _ = tell.send(String::from_utf8_lossy(&bytes[..read]).into_owned());
-                stream.write_all(answer.as_bytes()).await.unwrap();
-            }
-        });
-        (port, heard)
-    }
-
-    fn get(path: &str) -> Request {
-        let headers = vec![("authorization".to_owned(), "mine".to_owned()), ("x-kept".to_owned(), "yes".to_owned())];
-        Request { endpoint: "api".into(), method: "GET".into(), path: path.into(), headers, body: Vec::new() }
-    }
-
-    #[tokio::test]
-    async fn the_host_adds_the_token_and_follows_no_redirect() {
-        let folder = tempfile::tempdir().unwrap();
-        let (port, mut heard) = serve(
-            "HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\nSet-Cookie: a=b\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
-        )
-        .await;
-        let grants = grants(port, folder.path(), "allow-private-network = true").unwrap();
-        let answer = grants.send(None, get("/v1?x=1"), &Room::of(1_000)).await.unwrap();
-        assert_eq!((answer.status, answer.body.as_slice()), (302, b"body".as_slice()));
-        assert!(answer.headers.iter().all(|(name, _)| name != "set-cookie"));
-        let asked = heard.recv().await.unwrap();
-        assert!(asked.starts_with("GET /v1?x=1 HTTP/1.1") && asked.contains("authorization: Bearer t0ken"), "{asked}");
-        assert!(asked.contains("x-kept: yes") && !asked.contains("mine"), "{asked}");
-        let refused = grants.send(None, get("/"), &Room::of(3)).await.unwrap_err();
-        assert!(matches!(refused, HttpError::TooLarge(size) if size > 4), "with its header fields: {refused:?}");
-        let other = Request { endpoint: "other".into(), ..get("/") };
-        assert!(matches!(grants.send(None, other, &Room::of(1_000)).await, Err(HttpError::Denied(_))));
-    }
-}
+pub(crate) mod tests;

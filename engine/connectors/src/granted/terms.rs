@@ -78,7 +78,10 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
         grant_of_token(context, "token", token, &mut put);
     }
     for (name, endpoint) in endpoints {
-        put(format!("endpoints.{name}.url"), endpoint.url.clone());
+        let of_manifest = context.manifest.endpoints.get(name).and_then(|wish| wish.origin());
+        if let Some(url) = endpoint.url.as_deref().or(of_manifest) {
+            put(format!("endpoints.{name}.url"), url.to_owned());
+        }
         put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
         put(format!("endpoints.{name}.allow-cleartext"), endpoint.allow_cleartext.to_string());
         if let Some(auth) = &endpoint.auth {

@@ -45,9 +45,9 @@ impl Server {
                         kept.len()
                     };
                     let (status, body) = answer(&request, count);
-                    let head =
+                    let fields =
                         format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
-                    let _ = stream.write_all(format!("{head}\r\n{body}").as_bytes()).await;
+                    let _ = stream.write_all(format!("{fields}\r\n{body}").as_bytes()).await;
                 });
             }
         });
