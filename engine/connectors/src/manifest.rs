@@ -45,6 +45,16 @@ pub(crate) struct Endpoint {
     /// Whether the connector works without it.
     #[serde(default)]
     pub(crate) optional: bool,
+    /// The methods that the connector uses; none names all.
+    #[serde(default)]
+    pub(crate) methods: Vec<String>,
+    /// The paths that it uses, `{mailbox}` for the mailbox of the call and `*` for one part, or for the rest; none names
+    /// all.
+    #[serde(default)]
+    pub(crate) paths: Vec<String>,
+    /// The paths that take a batch: a JSON object with `requests`, each of which is checked like a request.
+    #[serde(default)]
+    pub(crate) batches: Vec<String>,
     /// The limits that every server of this kind needs.
     #[serde(default)]
     pub(crate) limits: EndpointLimits,

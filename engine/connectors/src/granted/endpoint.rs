@@ -8,6 +8,7 @@ use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 
 use crate::config::{ConfigError, EndpointConfig};
+use crate::granted::confinement::Confinement;
 use crate::granted::context::GrantContext;
 use crate::granted::outbound::{self, Address};
 use crate::granted::token::source::Tokens;
@@ -25,6 +26,7 @@ pub(crate) struct Endpoint {
     pub(crate) origin: Url,
     pub(crate) client: Client,
     pub(crate) tokens: Option<Tokens>,
+    pub(crate) confinement: Confinement,
     /// A permit for each request that may run concurrently.
     pub(crate) requests: Semaphore,
 }
@@ -109,13 +111,15 @@ fn endpoint(
         None if has_token => Some(Tokens::fixed(&what, context.secret(&format!("{table}.token"), file, variable)?)),
         None => None,
     };
-    Ok(Endpoint { origin, client, tokens, requests: Semaphore::new(requests as usize) })
+    let confinement = Confinement::new(&wish.methods, &wish.paths, &wish.batches);
+    Ok(Endpoint { origin, client, tokens, confinement, requests: Semaphore::new(requests as usize) })
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::granted::clock::SystemClock;
+    use crate::granted::http::{HttpError, Request, Room};
     use crate::limits::SandboxLimits;
     use crate::manifest::Manifest;
 
@@ -207,6 +211,25 @@ pub(crate) mod tests {
         );
         assert!(load(manifest, "[endpoints.api]\nurl = \"https://a.example\"").is_ok());
         assert!(load("[endpoints.api]", "").is_ok(), "it is not said to need one");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_the_manifest_does_not_name_is_denied() {
+        let manifest = "[endpoints.api]\nmethods = [\"GET\"]\npaths = [\"/users/{mailbox}/*\"]";
+        // Nobody listens there: a request that is sent fails, and one that is not is denied.
+        let tables = "[endpoints.api]\nurl = \"http://127.0.0.1:1\"\nallow-private-network = true";
+        let grants = load(manifest, tables).unwrap();
+        for (mailbox, path, is_denied) in [
+            (Some("ann@x"), "/users/ann@x/messages", false),
+            (Some("ann@x"), "/users/ben@x/messages", true),
+            (Some("ann@x"), "/users/ann@x/../ben@x/messages", true),
+            (None, "/users/ann@x/messages", true),
+        ] {
+            let (endpoint, method, path) = ("api".to_owned(), "GET".to_owned(), path.to_owned());
+            let request = Request { endpoint, method, path, headers: Vec::new(), body: Vec::new() };
+            let failed = grants.send(mailbox, request, &Room::of(1_000)).await.unwrap_err();
+            assert_eq!(matches!(failed, HttpError::Denied(_)), is_denied, "{failed:?}");
+        }
     }
 
     #[tokio::test]

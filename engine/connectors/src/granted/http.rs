@@ -135,6 +135,7 @@ impl HttpGrants {
             "DELETE" => Method::DELETE,
             _ => return Err(denied("this method is not allowed".into())),
         };
+        endpoint.confinement.check(mailbox, method.as_str(), &url, &request.body).map_err(denied)?;
         let headers = outgoing(&request.headers)?;
         // Held until the response is read.
         let _permit =

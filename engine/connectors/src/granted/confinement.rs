@@ -1,0 +1,250 @@
+//! Which requests a manifest lets a connector make in a call for one mailbox: methods, paths, and the parts of a batch.
+//!
+//! A token may reach every mailbox of a store, so the host holds the paths of a call to its mailbox. A path is compared
+//! after normalisation, part by part and decoded, as a server would read it.
+
+use reqwest::Url;
+use serde_json::Value;
+
+/// The stand-in for the mailbox of the call.
+const MAILBOX: &str = "{mailbox}";
+/// The stand-in for one part of any content; at the end of a path, for one or more.
+const ANY: &str = "*";
+/// The most parts of one batch.
+const MOST_PARTS: usize = 1_000;
+
+/// The allowed requests of an endpoint. Without paths, every path is allowed; without methods, every method.
+#[derive(Debug, Default)]
+pub(crate) struct Confinement {
+    methods: Vec<String>,
+    paths: Vec<Vec<String>>,
+    batches: Vec<Vec<String>>,
+}
+
+impl Confinement {
+    pub(crate) fn new(methods: &[String], paths: &[String], batches: &[String]) -> Self {
+        let split = |path: &String| path.trim_start_matches('/').split('/').map(str::to_owned).collect();
+        Self {
+            methods: methods.to_vec(),
+            paths: paths.iter().map(split).collect(),
+            batches: batches.iter().map(split).collect(),
+        }
+    }
+
+    /// Checks a request of a call for `mailbox`, or for the whole store. `url` is normalised.
+    pub(crate) fn check(&self, mailbox: Option<&str>, method: &str, url: &Url, body: &[u8]) -> Result<(), String> {
+        if self.methods.is_empty() && self.paths.is_empty() && self.batches.is_empty() {
+            return Ok(());
+        }
+        let path = parts(url)?;
+        if self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)) {
+            if method != "POST" {
+                return Err("a batch is sent by POST".to_owned());
+            }
+            return self.check_batch(mailbox, url, body);
+        }
+        self.check_one(mailbox, method, &path)
+    }
+
+    fn check_one(&self, mailbox: Option<&str>, method: &str, path: &[String]) -> Result<(), String> {
+        if !self.methods.is_empty() && !self.methods.iter().any(|allowed| allowed == method) {
+            return Err("the manifest does not name this method".to_owned());
+        }
+        if !self.paths.is_empty() && !self.paths.iter().any(|allowed| fits(allowed, path, mailbox)) {
+            return Err("the path is not one of the manifest, or of another mailbox than that of the call".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Checks each part of a batch: `requests` of a JSON object, each with `method` and a `url` below the batch's folder.
+    fn check_batch(&self, mailbox: Option<&str>, url: &Url, body: &[u8]) -> Result<(), String> {
+        let wrong = || "a batch is a JSON object with `requests`, each with a `method` and a relative `url`".to_owned();
+        // The parser keeps the last of two equal keys, and a server may read the first: what is read here is sent.
+        let batch: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
+        if serde_json::to_vec(&batch).is_ok_and(|again| keys(&again) != keys(body)) {
+            return Err("a batch has each key once".to_owned());
+        }
+        let requests = batch.get("requests").and_then(Value::as_array).ok_or_else(wrong)?;
+        if requests.len() > MOST_PARTS {
+            return Err(format!("a batch has at most {MOST_PARTS} parts"));
+        }
+        for request in requests {
+            // A server may read keys without case.
+            let hides =
+                |key: &String| ["method", "url"].iter().any(|known| key.eq_ignore_ascii_case(known) && key != known);
+            if request.as_object().is_none_or(|fields| fields.keys().any(hides)) {
+                return Err(wrong());
+            }
+            let text = |key: &str| request.get(key).and_then(Value::as_str).ok_or_else(wrong);
+            let (method, part) = (text("method")?, text("url")?);
+            if part.starts_with("//") || part.contains('\\') || part.chars().any(char::is_control) {
+                return Err(wrong());
+            }
+            // The server gets it as it is, so nothing in it may need normalisation.
+            let raw = part.split(['?', '#']).next().unwrap_or_default().trim_start_matches('/');
+            if raw.split('/').any(|segment| decoded(segment).is_none()) {
+                return Err(wrong());
+            }
+            let part = url.join(&format!("./{}", part.trim_start_matches('/'))).map_err(|_| wrong())?;
+            let path = parts(&part)?;
+            if self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)) {
+                return Err("a batch contains no batch".to_owned());
+            }
+            self.check_one(mailbox, &method.to_ascii_uppercase(), &path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the number of keys in a JSON text: of colons outside of strings.
+fn keys(json: &[u8]) -> usize {
+    let (mut count, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b':' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Returns the decoded parts of a path. Parts that a server could read as others are refused.
+fn parts(url: &Url) -> Result<Vec<String>, String> {
+    let wrong = || "a part of the path is empty, or hides a slash, a dot or a percent sign".to_owned();
+    let segments: Vec<&str> = url.path_segments().ok_or_else(wrong)?.collect();
+    let last = segments.len().saturating_sub(1);
+    let read = |(at, segment): (usize, &str)| match segment {
+        "" if at == last => Ok(String::new()),
+        segment => decoded(segment).ok_or_else(wrong),
+    };
+    segments.into_iter().enumerate().map(read).collect()
+}
+
+fn decoded(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    let hides = text.contains(['/', '\\', '%', ';', '?', '#']) || text.chars().any(char::is_control);
+    (!text.is_empty() && text != "." && text != ".." && !hides).then_some(text)
+}
+
+/// Returns whether a path is an allowed one. Mailboxes are addresses, which are compared without case.
+fn fits(allowed: &[String], path: &[String], mailbox: Option<&str>) -> bool {
+    let is_open = allowed.last().is_some_and(|last| last == ANY);
+    if path.len() < allowed.len() || path.len() > allowed.len() && !is_open {
+        return false;
+    }
+    allowed.iter().zip(path).all(|(allowed, part)| match allowed.as_str() {
+        ANY => true,
+        MAILBOX => mailbox.is_some_and(|mailbox| mailbox.eq_ignore_ascii_case(part)),
+        fixed => fixed == part,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: Option<&str> = Some("ann@x.test");
+
+    fn graph() -> Confinement {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        Confinement::new(
+            &owned(&["GET", "POST"]),
+            &owned(&["/v1.0/users", "/v1.0/users/{mailbox}/*"]),
+            &owned(&["/v1.0/$batch"]),
+        )
+    }
+
+    /// Checks a request as it is made of the path of a guest.
+    fn check(mailbox: Option<&str>, method: &str, path: &str, body: &str) -> Result<(), String> {
+        let url = Url::parse("https://graph.example").unwrap().join(path).unwrap();
+        graph().check(mailbox, method, &url, body.as_bytes())
+    }
+
+    #[test]
+    fn a_call_reaches_its_mailbox() {
+        for path in [
+            "/v1.0/users/ann@x.test/messages?$top=10",
+            "/v1.0/users/ANN%40x.test/mailFolders/inbox/messages",
+            "/v1.0/users/ben@x.test/../ann@x.test/messages",
+            "/v1.0/users?$top=999",
+        ] {
+            assert_eq!(check(ANN, "GET", path, ""), Ok(()), "{path}");
+        }
+        assert_eq!(check(None, "GET", "/v1.0/users", ""), Ok(()));
+        let batch = r#"{"requests":[{"id":"1","method":"GET","url":"/users/ann@x.test/messages/A?$select=id"},
+            {"id":"2","method":"POST","url":"users/ann@x.test/messages/A/move","body":{"destinationId":"x:y"}}]}"#;
+        assert_eq!(check(ANN, "POST", "/v1.0/$batch", batch), Ok(()));
+        let open = Confinement::default();
+        let url = Url::parse("https://jmap.example/jmap/").unwrap();
+        assert_eq!(open.check(ANN, "POST", &url, b""), Ok(()), "a manifest without paths confines nothing");
+        let jmap = Confinement::new(&[], &["/jmap/".to_owned()], &[]);
+        assert_eq!(jmap.check(ANN, "POST", &url, b""), Ok(()));
+        assert!(jmap.check(ANN, "POST", &url.join("upload").unwrap(), b"").is_err());
+    }
+
+    #[test]
+    fn twenty_ways_into_another_mailbox_are_closed() {
+        for path in [
+            "/v1.0/users/ben@x.test/messages",
+            "/v1.0/users/ann@x.test/../ben@x.test/messages",
+            "/v1.0/users/ann@x.test/%2e%2e/ben@x.test/messages",
+            "/v1.0/users/ann@x.test/.%2E/ben@x.test/messages",
+            "/v1.0/users/ann@x.test%2F..%2Fben@x.test/messages",
+            "/v1.0/users/ann@x.test/..%2fben@x.test/messages",
+            "/v1.0/users/ann@x.test/%252e%252e/ben@x.test",
+            "/v1.0/users/ann@x.test/..%5cben@x.test",
+            "/v1.0/users/ann@x.test;x=/../ben@x.test/messages",
+            "/v1.0/users/ann@x.test/..;/ben@x.test",
+            "/v1.0//users/ben@x.test/messages",
+            "/v1.0/users//ben@x.test/messages",
+            "/v1.0/users/ann@x.test",
+            "/v1.0/users/ann@x.test.evil/messages",
+            "/v1.0/users/*/messages",
+            "/v1.0/users/{mailbox}/messages",
+            "/v1.0/me/messages",
+            "/beta/users/ann@x.test/messages",
+            "/v1.0/users/ben@x.test%00/messages",
+            "/v1.0/users/ann@x.test%3f/messages",
+            "/V1.0/users/ann@x.test/messages",
+        ] {
+            assert!(check(ANN, "GET", path, "").is_err(), "{path}");
+        }
+        assert!(check(None, "GET", "/v1.0/users/ann@x.test/messages", "").is_err(), "a call for the whole store");
+        assert!(check(ANN, "DELETE", "/v1.0/users/ann@x.test/messages/A", "").is_err());
+        let part = |url: &str| format!(r#"{{"requests":[{{"id":"1","method":"GET","url":"{url}"}}]}}"#);
+        for body in [
+            part("/users/ben@x.test/messages"),
+            part("/users/ann@x.test/../ben@x.test/messages"),
+            part("/../v1.0/users/ben@x.test/messages"),
+            part("/../beta/users/ann@x.test/messages"),
+            part("https://evil.example/users/ann@x.test/messages"),
+            part("//evil.example/v1.0/users/ann@x.test/messages"),
+            part("/users/ben@x.test/../ann@x.test/messages"),
+            part("/users/ann@x.test/messages").replace("\"id\":\"1\"", r#""URL":"/users/ben@x.test""#),
+            part("/$batch"),
+            part("/users/ann@x.test/messages").replace("GET", "DELETE"),
+            part(r#"/users/ann@x.test/messages","url":"/users/ben@x.test/messages"#),
+            part(r#"/users/ben@x.test/messages","url":"/users/ann@x.test/messages"#),
+            part("/users/ann@x.test/messages").replace("}]}", r#"}],"requests":[]}"#),
+            r#"{"requests":[{"id":"1"}]}"#.to_owned(),
+            "[]".to_owned(),
+            "not JSON".to_owned(),
+        ] {
+            assert!(check(ANN, "POST", "/v1.0/$batch", &body).is_err(), "{body}");
+        }
+        assert!(check(ANN, "GET", "/v1.0/$batch", "").is_err());
+    }
+}
