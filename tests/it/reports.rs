@@ -258,11 +258,20 @@ fn a_simulation_is_named_wherever_a_message_is_shown_and_doctor_says_if_none_can
     fs::write(&file, from("147.160.167.9")).unwrap();
     let examined = clawback.ok(&["examine", &file.display().to_string()]);
     assert!(examined.contains("a phishing simulation of KnowBe4"), "{examined}");
+    let delivered = |person: &str, mail: &str| {
+        let cur = folder.path().join("mail").join(person).join("cur");
+        fs::create_dir_all(&cur).unwrap();
+        fs::write(cur.join("1795000009.M9P1.host:2,S"), mail).unwrap();
+    };
+    let decoy = report(&clawback, folder.path(), &forward(&from("147.160.167.9")), "person9@corp.example");
+    assert_eq!((&decoy["simulation"], &decoy["reports"]), (&Value::Null, &1.into()), "nobody got it: {decoy}");
     for (number, ip) in [(1, "147.160.167.9"), (2, "147.160.167.9"), (3, "147.160.167.9"), (4, "192.0.2.1")] {
-        let said = report(&clawback, folder.path(), &forward(&from(ip)), &format!("person{number}@corp.example"));
+        let person = format!("person{number}@corp.example");
+        delivered(&person, &from(ip));
+        let said = report(&clawback, folder.path(), &forward(&from(ip)), &person);
         let sender = if number < 4 { "KnowBe4".into() } else { Value::Null };
         assert_eq!((&said["simulation"], &said["remediation"]), (&sender, &Value::Null), "{said}");
-        let counts = if number < 4 { number } else { 1 };
+        let counts = if number < 4 { number } else { 2 };
         assert_eq!(said["reports"], counts, "a forged mark is in another group: {said}");
         let is_named = said["said"].as_str().unwrap().contains("a phishing simulation of KnowBe4");
         assert_eq!(is_named, number < 4, "{said}");

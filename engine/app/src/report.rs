@@ -2,7 +2,8 @@
 
 use crate::boxed::boxed;
 use clawback_connectors::Host;
-use clawback_model::{Permission, Principal, ReportGroup, ReportSource, Status, reported};
+use clawback_model::{Permission, Principal, ReportGroup, ReportSource, Status, check_reporter, reported};
+use clawback_runtime::planning::reported_simulation;
 use clawback_runtime::{Error, Incoming, Reported, intake};
 
 use crate::api::Api;
@@ -32,11 +33,12 @@ impl Api {
         given: &GivenReport<'_>,
     ) -> Result<Reported, Error> {
         allow(who, Permission::Suggest)?;
-        clawback_model::check_reporter(given.reporter)?;
+        let reporter = check_reporter(given.reporter)?;
         let examined = self.examined(host, given.raw).await?;
         let (kind, features) = reported(examined, given.is_original).ok_or(Error::NoExaminer(None))?;
-        let (reporter, source, message) = (given.reporter, given.source, (kind, &features));
-        let incoming = Incoming { reporter, source, message, fingerprint: None, not_counted: None };
+        let (reporter, source, message) = (reporter.as_str(), given.source, (kind, &features));
+        let simulation = reported_simulation(self.site(), reporter, message).await;
+        let incoming = Incoming { reporter, source, message, fingerprint: None, not_counted: None, simulation };
         let recorded = intake::report(self.site(), who, &incoming).await?;
         intake::forget_reports(self.site()).await;
         Ok(recorded)

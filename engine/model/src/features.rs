@@ -157,7 +157,7 @@ pub struct Features {
     pub delivered_to: Vec<String>,
     /// The first hop outside the site's own relays.
     pub sender_ip: Option<IpAddr>,
-    /// The judgement of a trusted server; `None` if the site trusts none.
+    /// The judgement of a trusted server; `None` if the site trusts none, or if its field can be read in two ways.
     pub authentication: Option<Authentication>,
     /// Domains of DKIM signatures, valid or not.
     pub dkim_domains: Vec<String>,

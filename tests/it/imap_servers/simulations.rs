@@ -29,11 +29,14 @@ async fn a_simulation_is_no_alarm_and_a_threat_with_a_forged_mark_is_one() {
     let (simulated, forged) = (|number| marked(number, VENDOR), |number| marked(number, STRANGER));
     let mut mails = vec![("dan@acme.test", simulated(1)), ("dan@acme.test", forged(2)), ("eve@acme.test", forged(3))];
     for (number, from) in (10..).zip(people) {
+        mails.push((from, simulated(1)));
         mails.push(("abuse@acme.test", report(number, from, TRUSTED, "message/rfc822", &simulated(1))));
     }
     for (number, from) in (20..).zip(people) {
         mails.push(("abuse@acme.test", report(number, from, TRUSTED, "message/rfc822", &forged(2))));
     }
+    // The attached message is written by a stranger: nobody delivered it to the mailbox of this reporter.
+    mails.push(("abuse@acme.test", report(30, "fay@acme.test", TRUSTED, "message/rfc822", &simulated(4))));
     let (folder, sink) = (maildirs(&mails), tempfile::tempdir().unwrap());
     let smtp = Smtp::start(sink.path()).unwrap();
     let world = of_maildirs(folder.path(), |site| {
@@ -51,7 +54,7 @@ async fn a_simulation_is_no_alarm_and_a_threat_with_a_forged_mark_is_one() {
     let mut groups = world.groups().await;
     groups.sort_by_key(|group| group.simulation.is_none());
     let counts: Vec<_> = groups.iter().map(|one| (one.simulation.as_deref(), one.reports, one.people)).collect();
-    assert_eq!(counts, [(Some("KnowBe4"), 3, 3), (None, 3, 3)], "{:?}", world.not_counted().await);
+    assert_eq!(counts, [(Some("KnowBe4"), 3, 3), (None, 4, 4)], "{:?}", world.not_counted().await);
     assert_eq!(groups[0].remediation, None, "a simulation is no alarm");
     // Its reporters are answered at once, and those of the threat once it is decided.
     let outbox = Outbox::new(Arc::clone(world.api.site()));
@@ -68,7 +71,7 @@ async fn a_simulation_is_no_alarm_and_a_threat_with_a_forged_mark_is_one() {
     let planned = world.finish(&planned).await;
     let plan = planned.plan.as_ref().unwrap();
     let left_out: Vec<String> = plan.facts.left_out.iter().map(clawback_model::LeftOut::in_words).collect();
-    let said = "1 message by simulation: a phishing simulation of KnowBe4";
+    let said = "4 messages by simulation: a phishing simulation of KnowBe4";
     assert!(left_out.iter().any(|one| one == said), "{left_out:?}");
     assert_eq!(planned.counts.remediable, 2, "{}", world.told(&planned).await);
     world.api.site().history.verify(None, |_| {}).await.unwrap();

@@ -15,7 +15,7 @@ use crate::{input, output};
 
 /// Reports a message.
 pub(crate) async fn report(global: &Global, args: ReportArgs) -> Result<Exit, Failure> {
-    let client = Client::open(global, Stores::Examiner).await?;
+    let client = Client::open(global, Stores::All).await?;
     let mut raw = Vec::new();
     let read = input::open(&args.file).and_then(|mut input| input.read_to_end(&mut raw));
     read.map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", args.file.display())))?;

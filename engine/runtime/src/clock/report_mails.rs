@@ -15,6 +15,7 @@ use crate::automation::automation;
 use crate::bucket::LARGEST_EVIDENCE as LARGEST;
 use crate::error::Error;
 use crate::intake::{self, Incoming};
+use crate::planning::reported_simulation;
 use crate::report_settings::AbuseMailboxConfig;
 use crate::retry::with_retries;
 use crate::site::Site;
@@ -200,12 +201,17 @@ impl Reader<'_> {
                 Err(error) => return Err(error.into()),
             }
         };
+        let simulation = match said.not_counted {
+            None => reported_simulation(site, &said.reporter, (said.message.0, &said.message.1)).await,
+            Some(_) => None,
+        };
         let incoming = Incoming {
             reporter: &said.reporter,
             source: ReportSource::AbuseMailbox,
             message: (said.message.0, &said.message.1),
             fingerprint: Some(key),
             not_counted: said.not_counted,
+            simulation,
         };
         Ok(intake::report(site, &automation(), &incoming).await?.refused)
     }

@@ -32,6 +32,8 @@ pub struct Incoming<'a> {
     pub fingerprint: Option<&'a str>,
     /// Why it is not counted, if its kind does not say so.
     pub not_counted: Option<NotCounted>,
+    /// Who sent the message as a phishing simulation, if that is proved.
+    pub simulation: Option<String>,
 }
 
 /// What became of a report.
@@ -59,7 +61,7 @@ pub async fn report(site: &Site, who: &Principal, incoming: &Incoming<'_>) -> Re
     };
     let id = ReportId::from_random((site.random)());
     let report = Report::of(incoming.message, id, reporter, incoming.source, site.now());
-    let simulation = report.root.as_ref().and_then(|_| site.investigations.simulations.sender(incoming.message.1));
+    let simulation = report.root.as_ref().and(incoming.simulation.clone());
     let report = Report { not_counted, simulation, ..report };
     for _ in 0..TRIES {
         let placed = if report.is_counted() {

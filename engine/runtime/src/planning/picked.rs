@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, Examined, MailStore};
-use clawback_model::{FeatureRequest, Features, LocationKind, MessageRef, Picked, Query, visible_line};
+use clawback_model::{FeatureRequest, Features, LocationKind, MessageRef, Picked, Query, ReportKind, visible_line};
 
 use super::examine::WHOLE;
 use crate::boxed::boxed;
@@ -40,6 +40,35 @@ pub async fn examine_picked(site: &Site, picked: &Picked) -> Result<Features, Er
         Some(Examined::Features(features)) => Ok(*features),
         Some(Examined::Failed(why)) => Err(Error::NotExamined { why }),
         Some(Examined::NotFound) | None => Err(Error::NoPickedMessage { mailbox: mailbox.to_string() }),
+    }
+}
+
+/// Returns who sent a reported message as a phishing simulation; `None` if it is not proved to be one. The
+/// header of what is attached to a report can be written by anybody, so the proof is that of the message in the mailbox
+/// of the reporter.
+#[boxed]
+pub async fn reported_simulation(
+    site: &Site,
+    reporter: &str,
+    (kind, reported): (ReportKind, &Features),
+) -> Option<String> {
+    let simulations = &site.investigations.simulations;
+    simulations.sender(reported)?;
+    if reported.message_id.is_empty() || !kind.is_counted() {
+        return None;
+    }
+    let (mailbox, message_id) = (reporter.to_owned(), reported.message_id.clone());
+    let picked = Picked { mailbox, message_id, fingerprint: None, locator: None };
+    match examine_picked(site, &picked).await {
+        Ok(delivered) => simulations.sender(&delivered),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::info!(
+                error,
+                "A reported message has the mark of a simulation, and is not in the mailbox of its reporter."
+            );
+            None
+        }
     }
 }
 

@@ -10,7 +10,7 @@ const RESULTS: usize = bound::HEADER.0;
 const VERIFIED: (usize, usize) = (100, 16 * 1024);
 
 /// Returns the results of these fields, which are in the order of the header: empty ones if no trusted server wrote a
-/// field, and none if no server is trusted.
+/// field, and none if no server is trusted, or if a field of one can be read in two ways.
 ///
 /// A server is trusted if its authserv-id is one of `servers`, compared without case. Of each method, the topmost field
 /// that has it counts: a server adds its fields at the top, and by RFC 8601 5 removes those that strangers wrote in its
@@ -23,10 +23,14 @@ pub(super) fn of<'a>(fields: impl Iterator<Item = &'a [u8]>, servers: &[String])
     let mut all = Authentication { spf: String::new(), dkim: String::new(), dmarc: String::new() };
     for field in fields {
         let statements = statements(&words::unfold(field));
-        if !is_trusted(&statements, servers) {
+        if !is_trusted(&statements.texts, servers) {
             continue;
         }
-        let results: Vec<_> = statements.iter().filter_map(|statement| result(statement)).take(RESULTS).collect();
+        // A sender may have closed a comment, so that his words follow as statements.
+        if !statements.is_certain {
+            return None;
+        }
+        let results: Vec<_> = statements.texts.iter().filter_map(|statement| result(statement)).take(RESULTS).collect();
         put(&mut all.spf, &results, "spf");
         put(&mut all.dkim, &results, "dkim");
         put(&mut all.dmarc, &results, "dmarc");
@@ -34,12 +38,14 @@ pub(super) fn of<'a>(fields: impl Iterator<Item = &'a [u8]>, servers: &[String])
     Some(all)
 }
 
-/// Sets the result of a method if no field above did: `pass` if one of several passes, otherwise the first.
+/// Sets the result of a method if no field above did: `pass` if one of several passes, otherwise the first. A message has
+/// one result of DMARC, so of several the first that is not `pass` counts.
 fn put(result: &mut String, results: &[(String, String)], method: &str) {
     let mut all = results.iter().filter(|(known, _)| known == method).map(|(_, result)| result);
     if result.is_empty() {
         let first = all.next();
-        let best = all.find(|result| *result == "pass").filter(|_| first.is_some_and(|first| first != "pass"));
+        let is_better = |result: &&String| (*result == "pass") == (method != "dmarc");
+        let best = first.filter(is_better).or_else(|| all.find(is_better));
         best.or(first).cloned().unwrap_or_default().clone_into(result);
     }
 }
@@ -52,13 +58,16 @@ fn put(result: &mut String, results: &[(String, String)], method: &str) {
 pub(super) fn verified<'a>(fields: impl Iterator<Item = &'a [u8]>, servers: &[String]) -> Vec<String> {
     for field in fields {
         let statements = statements(&words::unfold(field));
-        if !is_trusted(&statements, servers) {
+        if !is_trusted(&statements.texts, servers) {
             continue;
+        }
+        if !statements.is_certain {
+            return Vec::new();
         }
         let of_dkim = |statement: &&String| result(statement).is_some_and(|(method, _)| method == "dkim");
         let mut found: Vec<String> = Vec::new();
         let mut has_result = false;
-        for statement in statements.iter().filter(of_dkim) {
+        for statement in statements.texts.iter().filter(of_dkim) {
             has_result = true;
             let passes = result(statement).is_some_and(|(_, result)| result == "pass");
             if let Some(domain) = signer(statement).filter(|domain| passes && !found.contains(domain)) {
@@ -126,15 +135,29 @@ fn server(statements: &[String]) -> String {
     server.to_lowercase()
 }
 
+/// The statements of a field.
+struct Statements {
+    texts: Vec<String>,
+    /// Whether no other reader can see other ones.
+    is_certain: bool,
+}
+
 /// Splits a field at semicolons outside quotes, without comments (RFC 5322 3.2.2).
-fn statements(field: &str) -> Vec<String> {
+///
+/// Servers write texts of the sender into comments, such as the local part of the envelope's sender, and some escape
+/// neither quotes nor parentheses in them. A field is not certain if a comment has a quote, or if comments and quotes do
+/// not end as they begin.
+fn statements(field: &str) -> Statements {
     let mut all = vec![String::new()];
+    let mut is_certain = true;
     let (mut depth, mut is_quoted) = (0_usize, false);
     let mut characters = field.chars();
     while let Some(c) = characters.next() {
         let pair = if c == '\\' && (is_quoted || depth > 0) { characters.next() } else { None };
         match c {
             '"' if depth == 0 => is_quoted = !is_quoted,
+            '"' => is_certain = false,
+            ')' if !is_quoted && depth == 0 => is_certain = false,
             '(' if !is_quoted => depth += 1,
             ')' if !is_quoted && depth > 0 => {
                 depth -= 1;
@@ -154,7 +177,8 @@ fn statements(field: &str) -> Vec<String> {
             last.extend(pair);
         }
     }
-    all
+    is_certain &= depth == 0 && !is_quoted;
+    Statements { texts: all, is_certain }
 }
 
 /// Returns the method and result of `method [/version] = result …`.
@@ -264,8 +288,23 @@ mod tests {
             assert_eq!(results(&[field], &[server]), Some([""; 3].map(str::to_owned)), "{field}");
         }
         assert_eq!(results(&[" mx; spf=pass"], &[]), None);
-        let quoted = " mx; spf=fail reason=\"x; dkim=pass; dmarc=pass\"; x=\"(\"; dmarc=fail (dmarc=pass; dkim=pass";
+        let quoted = " mx; spf=fail reason=\"x; dkim=pass; dmarc=pass\"; x=\"(\"; dmarc=fail (dmarc=pass; dkim=pass)";
         assert_eq!(results(&[quoted], &["mx"]), Some(["fail", "", "fail"].map(str::to_owned)));
+    }
+
+    #[test]
+    fn a_field_in_which_a_sender_can_have_ended_a_comment_says_nothing() {
+        // The envelope's sender is in a comment, with its quotes as they are.
+        let injected = " mx; spf=pass (domain of \"a); dkim=pass header.d=train.example; dmarc=pass; x=(\"@evil.example) \
+                        smtp.mailfrom=x; dkim=none; dmarc=fail";
+        for field in [injected, " mx; spf=pass a); dmarc=pass", " mx; dmarc=pass (a", " mx; dmarc=pass x=\"a"] {
+            let fields = [field, " mx; dmarc=pass; dkim=pass header.d=train.example"];
+            assert_eq!(results(&fields, &["mx"]), None, "{field}");
+            let fields = fields.map(str::as_bytes);
+            assert!(verified(fields.into_iter(), &["mx".to_owned()]).is_empty(), "{field}");
+        }
+        assert_eq!(results(&[" mx; dmarc=pass; dmarc=fail"], &["mx"]), Some(["", "", "fail"].map(str::to_owned)));
+        assert_eq!(results(&[" mx; spf=fail; spf=pass"], &["mx"]), Some(["pass", "", ""].map(str::to_owned)));
     }
 
     #[test]
