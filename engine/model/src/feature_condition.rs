@@ -188,7 +188,7 @@ impl FeatureCondition {
             }
             // Hashes under another key say nothing.
             Self::Like(root) if root.key_id() != features.key_id => return None,
-            Self::Like(root) => root.likeness(features).band.is_sure(),
+            Self::Like(root) => root.likeness_in(&message.mailbox, features).band.is_sure(),
         };
         unless_cut(holds, is_cut)
     }

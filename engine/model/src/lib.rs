@@ -130,7 +130,7 @@ pub use message::{Message, MessageRef};
 pub use not_automatic::{AutomaticRule, NotAutomatic};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Located, Outcome, OutcomeKind, Reason, Receipt, RestorePoint, Sighting};
-pub use pattern::{InvalidPattern, Pattern};
+pub use pattern::{InvalidPattern, MOST_PATTERNS, Pattern};
 pub use pick::{PickError, Picked, check_picks};
 pub use plan::{
     Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanHasher, PlanHeader, PlanParts, PlanSummary, Target,

@@ -10,12 +10,14 @@ use crate::normal::normalise;
 /// The longest expression in bytes.
 const LONGEST: usize = 1_000;
 /// The most bytes of the compiled expression, and of the states that a match keeps.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 512 * 1024;
+/// The most expressions about one text: each takes memory.
+pub const MOST_PATTERNS: usize = 20;
 /// How deep groups may nest.
 const DEEPEST: u32 = 50;
 
 /// A regular expression in the syntax of the crate `regex`: without back references and look-around, so that a match
-/// takes time in proportion to the text. It is searched for anywhere in a normalised text, without case.
+/// takes time in proportion to the text. It is searched for anywhere in the text, without case.
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
@@ -37,9 +39,10 @@ pub enum InvalidPattern {
 }
 
 impl Pattern {
-    /// Returns whether the expression matches the text, as conditions compare texts ([`normalise`]).
+    /// Returns whether the expression matches the text as it is, or as conditions compare it ([`normalise`]): an
+    /// expression can name what the normal form does not have, such as `ß` or two spaces.
     pub fn matches(&self, text: &str) -> bool {
-        self.compiled.is_match(&normalise(text))
+        self.compiled.is_match(text) || self.compiled.is_match(&normalise(text))
     }
 
     /// Returns the expression as it was given.
@@ -112,6 +115,9 @@ mod tests {
             " rechnung\tnr 123456 ",
         ] {
             assert!(invoice.matches(text), "{text}");
+        }
+        for (expression, text) in [("^große straße$", "Große Straße"), ("a  b", "A  B"), ("ﬁnance", "Finance")] {
+            assert_eq!(pattern(expression).matches(text), expression != "ﬁnance", "{expression}");
         }
         for text in ["Rechnung Nr. 12345", "Re: Rechnung Nr. 123456"] {
             assert!(!invoice.matches(text), "{text}");

@@ -1,11 +1,11 @@
 //! `where`, `match`, `not` and `any`: parsed once with their expressions, and made a predicate when the inputs are
 //! known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_model::{
-    AuthenticationResult, Condition, Digest, FeatureCondition, LocationKind, MatchedText, Pattern, Predicate, Root,
-    Timestamp, UnknownWord, parse_network, visible_line,
+    AuthenticationResult, Condition, Digest, FeatureCondition, LocationKind, MOST_PATTERNS, MatchedText, Pattern,
+    Predicate, Root, Timestamp, UnknownWord, parse_network, visible_line,
 };
 use clawback_scripting::{Type, Value, Vars};
 
@@ -116,9 +116,7 @@ impl Conditions {
                 Unbound::Matches { name, text, values } => {
                     let name = format!("matches: {name}");
                     let values: Vec<_> = values.iter().flat_map(|value| texts(&name, value, vars, wrong)).collect();
-                    let words: Vec<_> = values.iter().map(ToString::to_string).collect();
-                    let patterns: Vec<Pattern> =
-                        each(&name, &words, wrong, |word| word.parse::<Pattern>().map_err(|error| error.to_string()));
+                    let patterns = patterns(&name, values.iter().map(ToString::to_string).collect(), wrong);
                     if !patterns.is_empty() {
                         bound.push(match text {
                             Some(text) => Condition::Matches(text.clone(), patterns),
@@ -258,6 +256,16 @@ fn feature(key: &str, values: &[Value], words: &[String], wrong: &mut Vec<String
         }
         _ => return None,
     })
+}
+
+/// Reads regular expressions, each once, up to the first that is wrong.
+fn patterns(key: &str, words: BTreeSet<String>, wrong: &mut Vec<String>) -> Vec<Pattern> {
+    let read = if words.len() > MOST_PATTERNS {
+        Err(format!("there are {} regular expressions; write {MOST_PATTERNS} at most", words.len()))
+    } else {
+        words.iter().map(|word| word.parse::<Pattern>().map_err(|error| error.to_string())).collect()
+    };
+    read.map_err(|why| wrong.push(format!("`{key}`: {why}"))).unwrap_or_default()
 }
 
 /// Reads each value, and reports those that cannot be read.

@@ -136,7 +136,7 @@ fn patterns(to: &mut Registry) {
         "const NUMBER = regex(\"invoice [0-9]+\")",
         "makes a regular expression; put it at the top of the script",
         |text: &str| -> Result<Arc<Pattern>, Box<EvalAltResult>> {
-            // Making one takes longer than any other operation.
+            // An operation that takes longer than others.
             if is_time_over() {
                 return Err(too_slow().into());
             }
@@ -147,7 +147,9 @@ fn patterns(to: &mut Registry) {
         "matches",
         "NUMBER.matches(text)",
         "whether the regular expression matches a part of the text, without case",
-        |pattern: &mut Arc<Pattern>, text: &str| pattern.matches(text),
+        |pattern: &mut Arc<Pattern>, text: &str| -> Result<bool, Box<EvalAltResult>> {
+            if is_time_over() { Err(too_slow().into()) } else { Ok(pattern.matches(text)) }
+        },
     );
 }
 

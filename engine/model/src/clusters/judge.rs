@@ -82,7 +82,7 @@ impl Clusters {
     /// Returns how like the root a message is that is in no cluster, if people should see it.
     pub fn nearly(&self, message: &Message) -> Option<Band> {
         let features = message.features.as_deref()?;
-        match self.root.likeness(features).band {
+        match self.root.likeness_in(&message.mailbox, features).band {
             Band::Copy | Band::Different => None,
             band => Some(band),
         }
@@ -112,7 +112,7 @@ impl Clusters {
         let commons = Commons::default();
         let is_imitated = self.root.is_imitation_of(&identity, &calls, &commons);
         let shared = Shared {
-            likeness: self.root.compared(features, &identity, &calls),
+            likeness: self.root.likeness_in(&message.mailbox, features),
             entities: Entities::of(features),
             has_subject: self.traits.subject.as_ref() == Some(&comparable_subject(&message.subject)),
             identity,

@@ -90,7 +90,7 @@ pub enum LikenessReason {
     GenuineSender,
     /// The root names that organisation as its sender, or links to it.
     ImitatedByRoot,
-    /// The message answers the root, or is in a thread below it: it quotes the root.
+    /// A colleague of the owner of the mailbox answers the root, and so quotes it.
     AnswersRoot,
 }
 

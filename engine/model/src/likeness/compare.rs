@@ -36,11 +36,10 @@ impl Likeness {
 }
 
 impl Likeness {
-    /// Returns the likeness of a message that answers the root. People quote what they answer, so its text says nothing,
-    /// unless it is proved to be of the root's sender.
+    /// Returns the likeness of a message that answers the root. People quote what they answer, so its text says nothing.
     #[must_use]
     pub(super) fn of_an_answer(mut self) -> Self {
-        if !self.reasons.contains(&LikenessReason::SameSender) && self.band != Band::Different {
+        if self.band != Band::Different {
             self.reasons.push(LikenessReason::AnswersRoot);
             if self.band == Band::Copy {
                 self.band = Band::LookAtIt;

@@ -1,10 +1,11 @@
 //! What the comparison needs of an examined message.
 
-use super::commons::Commons;
+use super::commons::{Commons, is_free_mail};
 use super::compare::Likeness;
 use super::entities::Entities;
 use super::identity::{Calls, Identity};
 use super::root::Root;
+use crate::comparison::is_same;
 use crate::domain::registrable_domain;
 use crate::features::{Features, LinkKind};
 use crate::message::domain_of;
@@ -12,6 +13,10 @@ use crate::message::domain_of;
 /// The header fields by which a message names those that it answers. Every examination must return them
 /// ([`FeatureRequest::headers`](crate::FeatureRequest::headers)).
 pub const THREAD_FIELDS: [&str; 2] = ["in-reply-to", "references"];
+
+fn is_message_id(id: &str) -> bool {
+    id.len() > 2 && id.starts_with('<') && id.ends_with('>')
+}
 
 impl Identity {
     /// Returns the sender of an examined message. The envelope and the Reply-To of a mailing list are those of the list
@@ -56,20 +61,27 @@ impl Root {
 
     /// Compares an examined message with this root.
     pub fn likeness(&self, features: &Features) -> Likeness {
-        self.compared(features, &Identity::of(features), &Calls::of(features))
+        Likeness::of(self, &features.sketch, &Identity::of(features), &Calls::of(features), &Commons::default())
     }
 
-    /// See [`Root::likeness`]; `identity` and `calls` are those of the message.
-    pub(crate) fn compared(&self, features: &Features, identity: &Identity, calls: &Calls) -> Likeness {
-        let likeness = Likeness::of(self, &features.sketch, identity, calls, &Commons::default());
-        if self.is_answered_by(features) { likeness.of_an_answer() } else { likeness }
+    /// Compares an examined message of a mailbox with this root, as [`Root::likeness`] does. A colleague who answers the
+    /// root quotes it, and is no sender of a copy.
+    pub(crate) fn likeness_in(&self, mailbox: &str, features: &Features) -> Likeness {
+        let likeness = self.likeness(features);
+        if self.is_answered_by(mailbox, features) { likeness.of_an_answer() } else { likeness }
     }
 
-    /// Returns whether a message names this root as one that it answers (RFC 5322, section 3.6.4).
-    fn is_answered_by(&self, features: &Features) -> bool {
-        let id = self.message_id();
-        let mut named = features.headers.iter().filter(|(name, _)| THREAD_FIELDS.contains(&name.as_str()));
-        !id.is_empty() && features.message_id != id && named.any(|(_, value)| value.contains(id))
+    /// Returns whether a colleague of the owner of the mailbox answers this root (RFC 5322, section 3.6.4). Anybody can
+    /// write the field, so only a sender counts who is proved to be of the domain of the mailbox, and is not the root's.
+    fn is_answered_by(&self, mailbox: &str, features: &Features) -> bool {
+        let (id, sender) = (self.message_id(), Identity::of(features));
+        let is_colleague = sender.is_authenticated
+            && !is_free_mail(&sender.domain)
+            && sender.domain == registrable_domain(domain_of(mailbox)).to_lowercase()
+            && !is_same(&sender.address, &self.identity().address);
+        let mut values = features.headers.iter().filter(|(name, _)| THREAD_FIELDS.contains(&name.as_str()));
+        let is_id = |word: &str| word == id;
+        is_colleague && is_message_id(id) && values.any(|(_, value)| value.split_whitespace().any(is_id))
     }
 
     /// Returns the name by which people recognise it: its Message-ID and sender, and the subject in quotes.
@@ -135,34 +147,44 @@ mod tests {
     }
 
     #[test]
-    fn who_answers_a_message_quotes_it() {
+    fn a_colleague_who_answers_a_message_quotes_it() {
+        let proved = || Some(Authentication { dmarc: "pass".into(), ..Authentication::default() });
         let root = Root::of(&phish("a.bad.example"));
         let answer = |field: &str, value: &str| Features {
             message_id: "<2@corp.example>".into(),
-            from_address: "ann@corp.example".into(),
+            from_address: "ann@mail.corp.example".into(),
+            authentication: proved(),
             headers: vec![(field.into(), value.into())],
             ..phish("a.bad.example")
         };
-        for (answer, expected) in [
-            (answer("in-reply-to", "<1@evil.example>"), Band::LookAtIt),
-            (answer("references", "<0@x.example> <1@evil.example> <3@x.example>"), Band::LookAtIt),
-            (answer("references", "<11@evil.example>"), Band::Copy),
-            (answer("x-other", "<1@evil.example>"), Band::Copy),
-            (Features { message_id: root.message_id().into(), ..answer("references", "<1@evil.example>") }, Band::Copy),
+        let whole = || answer("references", "<0@x.example> <1@evil.example>\t<3@x.example>");
+        for (mailbox, answer, expected) in [
+            ("ben@corp.example", answer("in-reply-to", "<1@evil.example>"), Band::LookAtIt),
+            ("ben@corp.example", whole(), Band::LookAtIt),
+            ("ben@corp.example", answer("references", "<11@evil.example>"), Band::Copy),
+            ("ben@corp.example", answer("x-other", "<1@evil.example>"), Band::Copy),
+            // A stranger, one who is not proved, and a mailbox without a domain.
+            ("ben@other.example", whole(), Band::Copy),
+            ("ben@corp.example", Features { authentication: None, ..whole() }, Band::Copy),
+            ("ben", whole(), Band::Copy),
         ] {
-            let likeness = root.likeness(&answer);
-            assert_eq!(likeness.band, expected, "{:?}", answer.headers);
+            let likeness = root.likeness_in(mailbox, &answer);
+            assert_eq!(likeness.band, expected, "{mailbox}: {:?}", answer.headers);
             assert_eq!(likeness.has_text(), expected == Band::Copy);
             assert_eq!(likeness.reasons.contains(&LikenessReason::AnswersRoot), expected == Band::LookAtIt);
         }
-        // The sender goes on: a proved sender is the root's, whatever it answers.
-        let proved = |features: Features| Features {
-            from_address: "eve@evil.example".into(),
-            authentication: Some(Authentication { dmarc: "pass".into(), ..Authentication::default() }),
+        // From an account that was taken over: its owner goes on, and a colleague warns.
+        let from = |address: &str, features: Features| Features {
+            from_address: address.into(),
+            authentication: proved(),
             ..features
         };
-        let root = Root::of(&proved(phish("a.bad.example")));
-        assert_eq!(root.likeness(&proved(answer("in-reply-to", "<1@evil.example>"))).band, Band::Copy);
+        let root = Root::of(&from("boss@corp.example", phish("a.bad.example")));
+        let band = |address| root.likeness_in("ben@corp.example", &from(address, whole())).band;
+        assert_eq!((band("boss@corp.example"), band("ann@corp.example")), (Band::Copy, Band::LookAtIt));
+        // No name that any text can have.
+        let unnamed = Root::of(&Features { message_id: "a".into(), ..phish("a.bad.example") });
+        assert_eq!(unnamed.likeness_in("ben@corp.example", &answer("references", "a b")).band, Band::Copy);
     }
 
     #[test]

@@ -23,11 +23,13 @@ impl Predicate {
         let mut nearest = None;
         for condition in &self.compared {
             match condition {
-                Condition::Feature(FeatureCondition::Like(root)) => match root.likeness(features).band {
-                    Band::Copy => {}
-                    Band::Different => return None,
-                    band => nearest = Some(band),
-                },
+                Condition::Feature(FeatureCondition::Like(root)) => {
+                    match root.likeness_in(&message.mailbox, features).band {
+                        Band::Copy => {}
+                        Band::Different => return None,
+                        band => nearest = Some(band),
+                    }
+                }
                 other if other.decide(message) == Some(true) => {}
                 _ => return None,
             }
@@ -68,9 +70,14 @@ impl Condition {
                 let is_part = message.attachments.iter().any(|name| any.iter().any(|one| contains(name, one)));
                 return unless_cut(is_part, || message.is_cut("attachments"));
             }
-            // The end of a cut text is not its end: an expression could match by it.
-            Self::Matches(text, _) if message.cut_texts().any(|cut| text.is_called(cut)) => return None,
-            Self::Matches(text, any) => text.of(message).any(|value| text.is_matched(value, any)),
+            Self::Matches(text, any) => {
+                let is_cut = || message.cut_texts().any(|cut| text.is_called(cut));
+                // The end of a cut text is not its end: an expression could match by it. In a cut list, each is whole.
+                if !text.is_list() && is_cut() {
+                    return None;
+                }
+                return unless_cut(text.of(message).any(|value| text.is_matched(value, any)), is_cut);
+            }
             Self::Feature(feature) => return feature.decide(message),
             Self::Not(inner) => return inner.decide(message).map(|holds| !holds),
             Self::Any(branches) => return any(branches.iter().map(|branch| branch.decide(message))),
@@ -92,6 +99,10 @@ impl Condition {
 }
 
 impl MatchedText {
+    const fn is_list(&self) -> bool {
+        matches!(self, Self::From | Self::To | Self::AttachmentName)
+    }
+
     /// Returns whether an expression matches; of an address with an international domain, in either spelling.
     fn is_matched(&self, value: &str, any: &[Pattern]) -> bool {
         let matches = |value: &str| any.iter().any(|one| one.matches(value));

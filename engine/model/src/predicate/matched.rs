@@ -15,12 +15,13 @@ const MORE: &str = "more";
 impl Predicate {
     /// Returns whether [`Predicate::matched`] has to know the content of a message.
     pub fn matches_content(&self) -> bool {
-        self.branches().any(|branch| !branch.on_features().is_empty())
+        let is_named = |one: &Condition| matches!(one, Condition::Feature(_)) && one.values().is_some();
+        self.branches().any(|branch| branch.conditions().iter().any(is_named))
     }
 
-    /// Returns whether the messages that it selects show which of its values they have: it has `any`.
+    /// Returns whether the messages that it selects show which of its values they have: it has `any` with such values.
     pub fn shows_matches(&self) -> bool {
-        self.branches().next().is_some()
+        self.branches().any(|branch| branch.conditions().iter().any(|one| one.values().is_some()))
     }
 
     /// Returns which values of `any` a message has, as far as it is known: `matched from eve@evil.example, url-host
@@ -203,5 +204,10 @@ mod tests {
     fn conditions_that_must_hold_are_no_reason() {
         let plain = Predicate::all([Condition::From(vec!["eve@evil.example".into()])]);
         assert_eq!((plain.matched(&message(1)), plain.matches_content()), (None, false));
+        assert!(!plain.shows_matches() && indicators().shows_matches());
+        let ann = vec!["ann@corp.example".to_owned()];
+        let recipients = [Condition::To(ann.clone()), Condition::Feature(FeatureCondition::DeliveredTo(ann))];
+        let recipients = Predicate::all([Condition::Any(recipients.map(|one| Predicate::all([one])).to_vec())]);
+        assert!(!recipients.shows_matches() && !recipients.matches_content());
     }
 }

@@ -24,7 +24,7 @@ const LIST_ID: usize = 1_000;
 /// The most names of fields that a request asks for.
 const ASKED_FIELDS: usize = 100;
 /// The most values of one of them, and the most bytes of each.
-const ASKED_VALUES: (usize, usize) = (10, 1_000);
+const ASKED_VALUES: (usize, usize) = (10, 4_000);
 
 /// What was read of a header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
