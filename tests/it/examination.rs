@@ -177,6 +177,11 @@ fn each_condition_on_content_selects_what_it_says() {
         site.clawback.run(&["plan", "manual", "-i", "action=soft-delete", "-i", "subject_matches=a(b", "--dry-run"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("`matches: subject`") && said.contains("unclosed group"), "{said}");
+    let mut many = vec!["plan".to_owned(), "manual".to_owned(), "-i".to_owned(), "action=soft-delete".to_owned()];
+    many.extend((0..21).flat_map(|number| ["-i".to_owned(), format!("subject_matches=invoice {number}")]));
+    let many: Vec<&str> = many.iter().map(String::as_str).chain(["--dry-run"]).collect();
+    let refused = site.clawback.run(&many);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("write 20 at most"), "{refused:?}");
     let submitted = site.clawback.json(&[
         "submit",
         "--name",
@@ -191,6 +196,31 @@ fn each_condition_on_content_selects_what_it_says() {
         "ann@corp.example",
     ]);
     assert_eq!(submitted["counts"]["succeeded"], 1, "{submitted}");
+}
+
+#[test]
+fn the_answer_of_a_colleague_is_shown_and_not_taken() {
+    let site = Site::new();
+    let config = site.folder.path().join("clawback.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n[examination]\nauthentication-servers = [\"mx.corp.example\"]\n")).unwrap();
+    let link = "https://pay.bad-host.example/a";
+    let root = mail("root@one.example", "hr@one.example", "Your salary", TEXT, link);
+    site.deliver("ann@corp.example", 1, &root);
+    let warning = |id: &str, from: &str, results: &str| {
+        let text = format!("Do not click this. &gt; {TEXT}");
+        let fields =
+            format!("Authentication-Results: mx.corp.example; {results}\r\nReferences: <0@x> <root@one.example>\r\n");
+        fields + &mail(id, from, "Re: Your salary", &text, link)
+    };
+    site.deliver("ben@corp.example", 2, &warning("2@corp.example", "ann@corp.example", "dmarc=pass"));
+    site.deliver("ben@corp.example", 3, &warning("3@evil.example", "eve@evil.example", "dmarc=pass"));
+    site.deliver("ben@corp.example", 4, &warning("4@corp.example", "ann@corp.example", "dmarc=fail"));
+    let root = site.file("root.eml", &root);
+    let found = site.dry_run(&["purge-like", "--like", &root]);
+    assert_eq!(ids(&found), ["<3@evil.example>", "<4@corp.example>", "<root@one.example>"], "{found}");
+    let left = found["facts"]["left_out"].to_string();
+    assert!(left.contains("perhaps a copy") && left.contains("\"count\":1"), "{left}");
 }
 
 #[test]
