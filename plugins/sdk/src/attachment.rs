@@ -1,6 +1,8 @@
 //! Names of attachments, from a raw message. A part may have several names, and clients differ in the one they offer.
 
-use crate::{bound, features::mime, types};
+use std::borrow::Cow;
+
+use crate::{bound, features::mime, outlook::Message, types};
 
 /// The deepest nesting of attached messages that is read.
 const DEEPEST: usize = 8;
@@ -8,7 +10,7 @@ const DEEPEST: usize = 8;
 /// Returns the file names of all parts, decoded, including attached messages; each name once per part.
 pub fn names(raw: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
-    collect(raw, DEEPEST, &mut found);
+    collect(&Cow::Borrowed(raw).into(), DEEPEST, &mut found);
     found
 }
 
@@ -21,13 +23,19 @@ pub fn put(message: &mut types::Message, names: Vec<String>) {
     }
 }
 
-fn collect(raw: &[u8], depth: usize, found: &mut Vec<String>) {
-    for part in mime::parts(raw).0 {
+fn collect(message: &Message<'_>, depth: usize, found: &mut Vec<String>) {
+    for part in mime::parts(&message.raw).0 {
         found.extend(part.names.iter().cloned());
         if let (true, Some(depth)) = (part.is_message(), depth.checked_sub(1))
             && let Some(message) = part.message(&part.bytes())
         {
             collect(&message, depth, found);
+        }
+    }
+    for one in &message.attached {
+        found.extend(one.name.clone());
+        if let Some(depth) = depth.checked_sub(1) {
+            collect(one, depth, found);
         }
     }
 }

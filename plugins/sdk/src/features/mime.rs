@@ -10,7 +10,11 @@ use std::{borrow::Cow, collections::HashSet};
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
 
 use super::transfer;
-use crate::{bound, charset, header, outlook, parameter, words};
+use crate::{
+    bound, charset, header,
+    outlook::{self, Message},
+    parameter, words,
+};
 
 /// The most parts of one message that are read.
 pub(crate) const PARTS: usize = 10_000;
@@ -87,16 +91,16 @@ impl<'a> Part<'a> {
 
     /// Returns the message that it is, of which `bytes` is its content; `None` if it is none. A `.msg` file of Outlook
     /// is rebuilt.
-    pub(crate) fn message<'b>(&self, bytes: &'b [u8]) -> Option<Cow<'b, [u8]>> {
+    pub(crate) fn message<'b>(&self, bytes: &'b [u8]) -> Option<Message<'b>> {
         if !self.is_message() {
             return None;
         }
         if outlook::is_compound(bytes) {
-            return outlook::message(bytes).map(Cow::Owned);
+            return outlook::message(bytes);
         }
         // A name with this extension alone makes no message.
         let is_file = self.is_named(&["msg"]) && !self.is_named(&["eml"]) && !self.media_type.starts_with("message/");
-        (!is_file && !self.media_type.starts_with("application/vnd.ms-outlook")).then_some(Cow::Borrowed(bytes))
+        (!is_file && !self.media_type.starts_with("application/vnd.ms-outlook")).then(|| Cow::Borrowed(bytes).into())
     }
 }
 

@@ -15,7 +15,7 @@ mod style;
 mod trace;
 mod transfer;
 
-use std::hash::Hasher as _;
+use std::{borrow::Cow, hash::Hasher as _};
 
 use siphasher::sip::SipHasher24;
 
@@ -24,7 +24,7 @@ use crate::{
     header::{self, Stored},
     matching::everything,
     normal::normalise,
-    outlook,
+    outlook::{self, Cut, Message},
     types::{Location, LocationKind},
 };
 
@@ -37,16 +37,21 @@ const FIELDS: [&str; 5] = ["return-path", "reply-to", "delivered-to", "received"
 /// Returns the features of a message, of which `raw` is the first `request.most` bytes: the whole if it has fewer. No
 /// size that a server announces is believed instead, as some servers estimate it.
 pub fn of(raw: &[u8], request: &Request) -> Features {
-    let body = parts::of(raw);
+    of_message(&Cow::Borrowed(raw).into(), raw.len() as u64 >= request.most, request)
+}
+
+/// Returns the features of a message, of which only the start is given if `is_start`.
+fn of_message(message: &Message<'_>, is_start: bool, request: &Request) -> Features {
+    let raw: &[u8] = &message.raw;
+    let body = parts::of(message);
     let shown = header::describe(stored(raw), raw, &everything());
     let trace = trace::of(&header::raw_fields(raw), request);
     let (links, has_more_links) = links(&body, request.key);
     let text = normalise(&body.text);
-    let is_start = raw.len() as u64 >= request.most;
     let mut cut = shown.cut;
     cut.extend(trace.cut);
     cut.extend(body.cut);
-    if is_start && !has_whole_header(raw) {
+    if message.cut.header || is_start && !has_whole_header(raw) {
         cut.extend(FIELDS.map(|name| format!("header {name}")));
         cut.extend(["from", "subject", "to"].map(str::to_owned));
     }
@@ -85,15 +90,15 @@ pub fn of(raw: &[u8], request: &Request) -> Features {
 /// Returns the features of a message like [`of`], then those of each message that is attached to it. A `.msg` file of
 /// Outlook is read as the message in it; there are no features if it has none.
 pub fn of_all(raw: &[u8], request: &Request) -> Vec<Features> {
-    let of_whole = |raw: &[u8]| of(raw, &Request { most: raw.len() as u64 + 1, ..request.clone() });
-    let (first, attached) = if outlook::is_compound(raw) {
-        let Some(raw) = outlook::message(raw) else { return Vec::new() };
-        (of_whole(&raw), parts::attached(&raw))
+    let is_start = raw.len() as u64 >= request.most;
+    let first = if outlook::is_compound(raw) {
+        let Some(message) = outlook::message(raw) else { return Vec::new() };
+        Message { cut: if is_start { Cut::ALL } else { message.cut }, ..message }
     } else {
-        (of(raw, request), parts::attached(raw))
+        Cow::Borrowed(raw).into()
     };
-    let mut all = vec![first];
-    all.extend(attached.iter().map(|raw| of_whole(raw)));
+    let mut all = vec![of_message(&first, is_start, request)];
+    all.extend(parts::attached(first).iter().map(|message| of_message(message, false, request)));
     all
 }
 

@@ -1,6 +1,6 @@
 //! What the parts of a message contribute: text, links, attachments, and calendar UIDs.
 
-use std::{borrow::Cow, collections::HashSet, fmt::Write as _};
+use std::{collections::HashSet, fmt::Write as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,7 +8,12 @@ use super::{
     html,
     mime::{self, Part},
 };
-use crate::{bound, examiner::Attachment, normal::normalise, outlook};
+use crate::{
+    bound,
+    examiner::Attachment,
+    normal::normalise,
+    outlook::{self, Message},
+};
 
 /// The most bytes of text.
 pub(crate) const TEXT: usize = 1024 * 1024;
@@ -47,10 +52,10 @@ pub(crate) struct Body {
     pub cut: Vec<String>,
 }
 
-/// Returns the content of a raw message.
-pub(crate) fn of(raw: &[u8]) -> Body {
+/// Returns the content of a message.
+pub(crate) fn of(message: &Message<'_>) -> Body {
     let mut reader = Reader { text_left: TEXT, links_left: LINKS.1, ..Reader::default() };
-    reader.walk(raw, 0);
+    reader.walk(message, 0);
     let Reader { mut body, html, .. } = reader;
     let plain = body.plain.join("\n");
     body.text = if html.is_empty() {
@@ -64,13 +69,14 @@ pub(crate) fn of(raw: &[u8]) -> Body {
 }
 
 /// Returns the messages that are attached directly to a message, decoded, at most [`ATTACHED`].
-pub(crate) fn attached(raw: &[u8]) -> Vec<Vec<u8>> {
-    let (parts, _) = mime::parts(raw);
-    let message = |part: &Part<'_>| {
+pub(crate) fn attached(message: Message<'_>) -> Vec<Message<'static>> {
+    let (parts, _) = mime::parts(&message.raw);
+    let decoded = |part: &Part<'_>| {
         let bytes = part.bytes();
-        part.message(&bytes).map(Cow::into_owned)
+        part.message(&bytes).map(Message::into_owned)
     };
-    parts.iter().filter(|part| part.is_message()).filter_map(message).take(ATTACHED).collect()
+    let files = parts.iter().filter(|part| part.is_message()).filter_map(decoded);
+    message.attached.into_iter().chain(files).take(ATTACHED).collect()
 }
 
 #[derive(Debug, Default)]
@@ -84,17 +90,29 @@ struct Reader {
 
 impl Reader {
     /// Reads the parts of a message inside of `depth` others. Recurses at most [`DEEPEST`] times.
-    fn walk(&mut self, raw: &[u8], depth: u8) {
-        let (parts, is_cut) = mime::parts(raw);
-        if is_cut {
+    fn walk(&mut self, message: &Message<'_>, depth: u8) {
+        let (parts, is_cut) = mime::parts(&message.raw);
+        if is_cut || message.cut.attachments {
             self.cut("attachments");
-            if depth == 0 {
-                self.cut("body");
-                self.cut("links");
-            }
+        }
+        if depth == 0 && (is_cut || message.cut.body) {
+            self.cut("body");
+            self.cut("links");
         }
         for part in &parts {
             self.part(part, depth);
+        }
+        for one in &message.attached {
+            self.message(one, depth);
+        }
+    }
+
+    /// Reads a message that is attached to one inside of `depth` others.
+    fn message(&mut self, message: &Message<'_>, depth: u8) {
+        if depth < DEEPEST {
+            self.walk(message, depth + 1);
+        } else {
+            self.cut("attachments");
         }
     }
 
@@ -112,10 +130,10 @@ impl Reader {
         }
         if part.is_message() {
             match part.message(&bytes) {
-                Some(message) if depth < DEEPEST => self.walk(&message, depth + 1),
+                Some(message) => self.message(&message, depth),
                 // A file of Outlook that cannot be read may have attachments.
-                None if !outlook::is_compound(&bytes) => {}
-                _ => self.cut("attachments"),
+                None if outlook::is_compound(&bytes) => self.cut("attachments"),
+                None => {}
             }
         }
         if depth > 0 {

@@ -94,37 +94,47 @@ impl<'a> Compound<'a> {
         Node(0)
     }
 
-    /// Returns what a storage has. Each entry is returned once, by the first storage that is asked.
-    pub(crate) fn children(&mut self, Node(storage): Node) -> Children {
-        let mut children = Children::new();
+    /// Returns what a storage has, and whether some of it can be missing. Each entry is returned once, by the first
+    /// storage that is asked.
+    pub(crate) fn children(&mut self, Node(storage): Node) -> (Children, bool) {
+        let (mut children, mut is_cut) = (Children::new(), false);
         let mut open = vec![self.entries.get(storage).map_or(NOTHING, |entry| entry.child)];
         while let Some(number) = open.pop() {
-            let Ok(number) = usize::try_from(number) else { continue };
-            let (Some(entry), Some(found)) = (self.entries.get(number), self.found.get_mut(number)) else { continue };
-            if number == 0 || std::mem::replace(found, true) {
+            if number == NOTHING {
                 continue;
             }
+            let found = usize::try_from(number).ok().filter(|number| *number > 0).and_then(|number| {
+                let is_first = !std::mem::replace(self.found.get_mut(number)?, true);
+                is_first.then_some(Node(number))
+            });
+            let Some((node, entry)) = found.and_then(|node| Some((node, self.entries.get(node.0)?))) else {
+                is_cut = true;
+                continue;
+            };
             open.extend(entry.siblings);
             if matches!(entry.kind, 1 | 2) {
-                children.entry(entry.name.clone()).or_insert(Node(number));
+                is_cut |= children.contains_key(&entry.name);
+                children.entry(entry.name.clone()).or_insert(node);
             }
         }
-        children
+        (children, is_cut)
     }
 
-    /// Returns the content of a stream, as much of it as is there.
-    pub(crate) fn read(&mut self, Node(stream): Node) -> Vec<u8> {
-        let Some(entry) = self.entries.get(stream).filter(|entry| entry.kind == 2) else { return Vec::new() };
-        let size = usize::try_from(entry.size).unwrap_or(usize::MAX).min(self.left);
+    /// Returns the first `most` bytes of a stream, as much of them as is there, and whether bytes are missing.
+    pub(crate) fn read(&mut self, Node(stream): Node, most: usize) -> (Vec<u8>, bool) {
+        let Some(entry) = self.entries.get(stream).filter(|entry| entry.kind == 2) else { return (Vec::new(), true) };
+        let size = usize::try_from(entry.size).unwrap_or(usize::MAX).min(self.left).min(most);
         let bytes =
             if entry.size < self.cutoff { self.in_mini(entry.start, size) } else { self.in_file(entry.start, size) };
         self.left -= bytes.len();
-        bytes
+        let is_cut = (bytes.len() as u64) < entry.size;
+        (bytes, is_cut)
     }
 
     fn in_file(&self, start: u32, size: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(size);
-        for number in self.chain(start, size.div_ceil(self.sector)) {
+        let chain = self.chain(start, size.div_ceil(self.sector));
+        let mut bytes = Vec::with_capacity(size.min(chain.len() * self.sector));
+        for number in chain {
             let sector = self.sector(number);
             bytes.extend_from_slice(&sector[..sector.len().min(size - bytes.len())]);
         }
@@ -132,7 +142,7 @@ impl<'a> Compound<'a> {
     }
 
     fn in_mini(&self, start: u32, size: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(size);
+        let mut bytes = Vec::with_capacity(size.min(self.mini_table.len() * MINI_SECTOR));
         let each = self.sector / MINI_SECTOR;
         for number in follow(&self.mini_table, start, size.div_ceil(MINI_SECTOR)) {
             let Some(sector) = usize::try_from(number).ok().and_then(|number| {

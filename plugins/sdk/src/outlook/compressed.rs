@@ -2,8 +2,8 @@
 
 use super::compound::u32_at;
 
-/// The most bytes that are decompressed.
-const MOST: usize = 8 * 1024 * 1024;
+/// The most bytes that are decompressed: the text in them has no more, and the memory of a call is limited.
+pub(crate) const MOST: usize = 1024 * 1024;
 /// The bytes of the dictionary, a ring.
 const RING: usize = 4_096;
 const COMPRESSED: u32 = 0x7546_5a4c;
@@ -14,18 +14,22 @@ const FIRST: &[u8] =
     \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \
     \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
 
-/// Returns the RTF, as much of it as is there; `None` if the bytes are no compressed RTF.
-pub(crate) fn rtf(bytes: &[u8]) -> Option<Vec<u8>> {
-    let size = usize::try_from(u32_at(bytes, 4)?).ok()?.min(MOST);
+/// Returns the first [`MOST`] bytes of the RTF, as much of them as is there, and whether some are missing; `None` if the
+/// bytes are no compressed RTF.
+pub(crate) fn rtf(bytes: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let declared = usize::try_from(u32_at(bytes, 4)?).ok()?;
+    let size = declared.min(MOST);
     let content = bytes.get(16..)?;
-    match u32_at(bytes, 8)? {
-        COMPRESSED => Some(decompressed(content, size)),
-        PLAIN => Some(content[..content.len().min(size)].to_vec()),
-        _ => None,
-    }
+    let (rtf, is_whole) = match u32_at(bytes, 8)? {
+        COMPRESSED => decompressed(content, size),
+        PLAIN => (content[..content.len().min(size)].to_vec(), content.len() >= size),
+        _ => return None,
+    };
+    Some((rtf, declared > MOST || !is_whole))
 }
 
-fn decompressed(content: &[u8], size: usize) -> Vec<u8> {
+/// Returns at most about `size` bytes, and whether these are all, or an end follows them.
+fn decompressed(content: &[u8], size: usize) -> (Vec<u8>, bool) {
     let mut ring = [b' '; RING];
     ring[..FIRST.len()].copy_from_slice(FIRST);
     let mut write = FIRST.len();
@@ -41,18 +45,18 @@ fn decompressed(content: &[u8], size: usize) -> Vec<u8> {
     while let Some(control) = bytes.next() {
         for bit in 0..8 {
             if rtf.len() >= size {
-                return rtf;
+                return (rtf, true);
             }
-            let Some(first) = bytes.next() else { return rtf };
+            let Some(first) = bytes.next() else { return (rtf, false) };
             if control >> bit & 1 == 0 {
                 end = put(first, &mut rtf, &mut ring);
                 continue;
             }
-            let Some(second) = bytes.next() else { return rtf };
+            let Some(second) = bytes.next() else { return (rtf, false) };
             let reference = usize::from(u16::from_be_bytes([first, second]));
             let (from, length) = (reference >> 4, (reference & 15) + 2);
             if from == end {
-                return rtf;
+                return (rtf, true);
             }
             for at in 0..length {
                 let byte = ring[(from + at) % RING];
@@ -60,7 +64,8 @@ fn decompressed(content: &[u8], size: usize) -> Vec<u8> {
             }
         }
     }
-    rtf
+    let is_whole = rtf.len() >= size;
+    (rtf, is_whole)
 }
 
 #[cfg(test)]
@@ -84,18 +89,22 @@ mod tests {
             0x6c, 0x09, 0x00, 0x20, 0x62, 0x77, 0x05, 0xb0, 0x6c, 0x64, 0x7d, 0x0a, 0x80, 0x0f, 0xa0,
         ];
         let expected = b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n";
-        assert_eq!(rtf(&with_header(0x2b, COMPRESSED, &simple)).unwrap(), expected);
+        assert_eq!(rtf(&with_header(0x2b, COMPRESSED, &simple)).unwrap(), (expected.to_vec(), false));
+        let (start, is_cut) = rtf(&with_header(0x2b, COMPRESSED, &simple[..20])).unwrap();
+        assert!(is_cut && expected.starts_with(&start));
         let crossing = [0x41, 0x00, 0x04, 0x20, 0x57, 0x58, 0x59, 0x5a, 0x0d, 0x6e, 0x7d, 0x01, 0x0e, 0xb0];
         let found = rtf(&with_header(0x1c, COMPRESSED, &crossing)).unwrap();
-        assert_eq!(found, b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}");
-        assert_eq!(rtf(&with_header(3, PLAIN, b"{\\rtf1}")).unwrap(), b"{\\r");
+        assert_eq!(found, (b"{\\rtf1 WXYZWXYZWXYZWXYZWXYZ}".to_vec(), false));
+        assert_eq!(rtf(&with_header(3, PLAIN, b"{\\rtf1}")).unwrap(), (b"{\\r".to_vec(), false));
+        assert_eq!(rtf(&with_header(30, PLAIN, b"{\\rtf1}")).unwrap(), (b"{\\rtf1}".to_vec(), true));
         assert_eq!(rtf(&with_header(3, 7, b"{\\rtf1}")), None);
     }
 
     proptest! {
         #[test]
         fn no_bytes_stop_it(content in proptest::collection::vec(any::<u8>(), 0..400), size in any::<u32>()) {
-            let found = rtf(&with_header(size, COMPRESSED, &content)).unwrap();
+            let (found, _) = rtf(&with_header(size, COMPRESSED, &content)).unwrap();
+            prop_assert!(found.len() <= MOST + 17);
             prop_assert!(found.len() <= content.len() * 9 + 17);
             rtf(&content);
         }

@@ -8,7 +8,52 @@ mod compressed;
 mod message;
 mod rtf;
 
+use std::borrow::Cow;
+
 use self::compound::{Compound, MAGIC};
+
+/// A message, as it came or of a file of Outlook.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    /// It, as RFC 5322 has it.
+    pub(crate) raw: Cow<'a, [u8]>,
+    /// Its name in the message that it is inside of.
+    pub(crate) name: Option<String>,
+    /// What the file has of it, and `raw` lacks.
+    pub(crate) cut: Cut,
+    /// The messages that the file stores inside it. They are no parts of `raw`: a part has a digest, and that of a
+    /// message that is rebuilt is the digest of no file that was ever sent. `cut` says that attachments are missing.
+    pub(crate) attached: Vec<Message<'static>>,
+}
+
+/// What is known only in part.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The fields of the header.
+    pub(crate) header: bool,
+    /// The text, and the links in it.
+    pub(crate) body: bool,
+    /// The attachments.
+    pub(crate) attachments: bool,
+}
+
+impl Cut {
+    /// All of it.
+    pub(crate) const ALL: Self = Self { header: true, body: true, attachments: true };
+}
+
+impl<'a> From<Cow<'a, [u8]>> for Message<'a> {
+    fn from(raw: Cow<'a, [u8]>) -> Self {
+        Self { raw, name: None, cut: Cut::default(), attached: Vec::new() }
+    }
+}
+
+impl Message<'_> {
+    /// Returns the message with bytes of its own.
+    pub(crate) fn into_owned(self) -> Message<'static> {
+        Message { raw: Cow::Owned(self.raw.into_owned()), ..self }
+    }
+}
 
 /// Returns whether these are the first bytes of a compound file, such as a `.msg` file.
 pub(crate) fn is_compound(raw: &[u8]) -> bool {
@@ -16,7 +61,7 @@ pub(crate) fn is_compound(raw: &[u8]) -> bool {
 }
 
 /// Returns the message in a `.msg` file; `None` if it has none that can be read.
-pub(crate) fn message(raw: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn message(raw: &[u8]) -> Option<Message<'static>> {
     message::rebuilt(Compound::open(raw)?, raw)
 }
 
@@ -62,6 +107,8 @@ fn code_page(page: u32) -> Option<&'static str> {
     })
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

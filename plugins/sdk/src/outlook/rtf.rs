@@ -1,11 +1,14 @@
 //! Text and HTML in RTF: what Outlook encapsulates in it (MS-OXRTFEX), or the text of the RTF itself.
 
-use crate::charset;
+use crate::{bound, charset};
 
 /// The deepest nesting of groups that is followed.
 const DEEPEST: usize = 200;
 /// The longest name of a control word.
 const WORD: usize = 32;
+
+/// The bytes that are decoded at once: decoding needs several times their memory.
+const CHUNK: usize = 16 * 1024;
 
 /// The body of a message that was in RTF.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(crate) struct Body {
     pub(crate) is_html: bool,
     /// It.
     pub(crate) text: String,
+    /// Whether some of it is missing.
+    pub(crate) is_cut: bool,
 }
 
 /// Destinations whose text is not that of the message.
@@ -45,24 +50,12 @@ struct Group {
     after_unicode: usize,
 }
 
-/// Reads the body.
-pub(crate) fn read(rtf: &[u8], charset: &'static str) -> Body {
-    let mut reader = Reader {
-        rtf,
-        at: 0,
-        charset,
-        is_html: is_from_html(rtf),
-        group: Group { after_unicode: 1, ..Group::default() },
-        groups: Vec::new(),
-        too_deep: 0,
-        to_skip: 0,
-        is_ignorable: false,
-        high: None,
-        bytes: Vec::new(),
-        text: String::new(),
-    };
-    reader.run();
-    Body { is_html: reader.is_html, text: reader.text }
+/// Reads the body, of which the first `most` bytes are returned.
+pub(crate) fn read(rtf: &[u8], charset: &'static str, most: usize) -> Body {
+    let mut reader = Reader::new(rtf, charset);
+    reader.run(most);
+    let (text, is_cut) = bound::text(reader.text, most);
+    Body { is_html: reader.is_html, text, is_cut }
 }
 
 /// Whether the RTF encapsulates HTML: the word is among the first (MS-OXRTFEX 2.1.1).
@@ -89,9 +82,29 @@ struct Reader<'a> {
     text: String,
 }
 
-impl Reader<'_> {
-    fn run(&mut self) {
-        while let Some(byte) = self.next() {
+impl<'a> Reader<'a> {
+    fn new(rtf: &'a [u8], charset: &'static str) -> Self {
+        Self {
+            rtf,
+            at: 0,
+            charset,
+            is_html: is_from_html(rtf),
+            group: Group { after_unicode: 1, ..Group::default() },
+            groups: Vec::new(),
+            too_deep: 0,
+            to_skip: 0,
+            is_ignorable: false,
+            high: None,
+            bytes: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    /// Reads until there are more than `most` bytes of text.
+    fn run(&mut self, most: usize) {
+        while self.text.len() <= most
+            && let Some(byte) = self.next()
+        {
             match byte {
                 b'{' => self.begin(),
                 b'}' => self.end(),
@@ -207,6 +220,10 @@ impl Reader<'_> {
             self.to_skip -= 1;
         } else if self.is_shown() {
             self.bytes.push(byte);
+            // No charset has a blank or a control inside of a character. Only hostile text is long without one.
+            if self.bytes.len() >= 2 * CHUNK || self.bytes.len() >= CHUNK && byte <= b' ' {
+                self.decode_bytes();
+            }
         }
     }
 
@@ -244,7 +261,8 @@ impl Reader<'_> {
 
     fn decode_bytes(&mut self) {
         if !self.bytes.is_empty() {
-            let text = charset::decode(self.charset, &std::mem::take(&mut self.bytes));
+            let text = charset::decode(self.charset, &self.bytes);
+            self.bytes.clear();
             self.text.push_str(&text);
         }
     }
@@ -257,7 +275,7 @@ mod tests {
     use super::*;
 
     fn body(rtf: &str) -> (bool, String) {
-        let body = read(rtf.as_bytes(), "windows-1252");
+        let body = read(rtf.as_bytes(), "windows-1252", usize::MAX);
         (body.is_html, body.text)
     }
 
@@ -282,12 +300,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_stop_it(rtf in proptest::collection::vec(any::<u8>(), 0..400)) {
-            read(&rtf, "windows-1252");
+            read(&rtf, "windows-1252", usize::MAX);
         }
 
         #[test]
         fn no_words_stop_it(rtf in "(\\\\|\\{|\\}|\\*|htmltag|htmlrtf0?|fromhtml1|u-?[0-9]{0,6}|uc[0-9]|bin[0-9]{0,12}|'[0-9a-g]{0,2}|par| |é){0,80}") {
-            let body = read(rtf.as_bytes(), "windows-1252");
+            let body = read(rtf.as_bytes(), "windows-1252", usize::MAX);
             prop_assert!(body.text.len() <= 4 * rtf.len());
         }
     }
@@ -295,7 +313,28 @@ mod tests {
     #[test]
     fn hostile_nesting_takes_linear_time() {
         for part in ["{", "}", "{\\*\\htmltag ", "\\u55357 ", "\\'"] {
-            read(part.repeat(400_000).as_bytes(), "windows-1252");
+            read(part.repeat(400_000).as_bytes(), "windows-1252", usize::MAX);
+        }
+    }
+
+    #[test]
+    fn long_text_is_decoded_in_chunks_up_to_a_limit() {
+        let most = 100_000;
+        for (charset, part, shown) in [
+            ("cp1252", &b"\x80"[..], "\u{20ac}"),
+            ("shift_jis", b"\x83p\x83X\x83\x8f \x81[\x83h", "パスワ ード"),
+            ("utf-8", "ü ".as_bytes(), "ü "),
+        ] {
+            let rtf = part.repeat(200_000);
+            let mut reader = Reader::new(&rtf, charset);
+            reader.run(most);
+            assert!(reader.bytes.capacity() <= 2 * CHUNK, "{charset}: {}", reader.bytes.capacity());
+            assert!(reader.text.len() <= most + 6 * CHUNK, "{charset}: {}", reader.text.len());
+            let body = read(&rtf, charset, most);
+            assert!(body.is_cut && body.text.len() <= most && body.text.len() > most - 300, "{charset}");
+            assert!(shown.repeat(most).starts_with(&body.text), "{charset}");
+            let whole = read(&rtf[..part.len() * 5_000], charset, most);
+            assert!(!whole.is_cut && whole.text == shown.repeat(5_000), "{charset}");
         }
     }
 }
