@@ -79,10 +79,10 @@ impl<'a> Compound<'a> {
             left: raw.len(),
         };
         file.table = file.allocation_table();
-        file.mini_table = numbers(&file.chained(u32_at(raw, 60)?));
-        let directory = file.chained(u32_at(raw, 48)?);
+        file.mini_table = file.chained(u32_at(raw, 60)?).flat_map(numbers).collect();
+        let directory = file.chained(u32_at(raw, 48)?).flat_map(|sector| sector.chunks_exact(ENTRY));
         let size_of_version = |size: u64| if version < 4 { size & u64::from(u32::MAX) } else { size };
-        file.entries = directory.chunks_exact(ENTRY).filter_map(|bytes| entry(bytes, size_of_version)).collect();
+        file.entries = directory.filter_map(|bytes| entry(bytes, size_of_version)).collect();
         file.found = vec![false; file.entries.len()];
         let root = file.entries.first().filter(|root| root.kind == 5)?;
         file.mini = file.chain(root.start, usize::MAX);
@@ -156,9 +156,9 @@ impl<'a> Compound<'a> {
         bytes
     }
 
-    /// The whole of a chain whose size nothing names.
-    fn chained(&self, start: u32) -> Vec<u8> {
-        self.chain(start, usize::MAX).into_iter().flat_map(|number| self.sector(number)).copied().collect()
+    /// The sectors of a chain whose size nothing names.
+    fn chained(&self, start: u32) -> impl Iterator<Item = &'a [u8]> {
+        self.chain(start, usize::MAX).into_iter().map(|number| self.sector(number))
     }
 
     fn chain(&self, start: u32, most: usize) -> Vec<u32> {

@@ -100,11 +100,20 @@ mod tests {
         assert_eq!(rtf(&with_header(3, 7, b"{\\rtf1}")), None);
     }
 
+    #[test]
+    fn long_rtf_is_cut() {
+        // No reference, so that each of eight bytes is one.
+        let content = vec![0; 6 << 20];
+        for kind in [COMPRESSED, PLAIN] {
+            let (found, is_cut) = rtf(&with_header(5 << 20, kind, &content)).unwrap();
+            assert!(is_cut && found.len() >= 1 << 20 && found.len() < (1 << 20) + 17, "{}", found.len());
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_stop_it(content in proptest::collection::vec(any::<u8>(), 0..400), size in any::<u32>()) {
             let (found, _) = rtf(&with_header(size, COMPRESSED, &content)).unwrap();
-            prop_assert!(found.len() <= MOST + 17);
             prop_assert!(found.len() <= content.len() * 9 + 17);
             rtf(&content);
         }
