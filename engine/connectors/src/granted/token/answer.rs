@@ -54,13 +54,7 @@ pub(crate) fn read(
 ) -> Result<Issued, TokenError> {
     let Asked { what, server, .. } = asked;
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
-    if let Some(Answer { error: Some(error), error_description, .. }) = &answer
-        && !(200..300).contains(&status)
-        && error != "temporarily_unavailable"
-        && status != 429
-    {
-        return Err(refused(error, error_description, asked));
-    }
+    // A server that fails may name an error, too. That is no judgement of the request.
     match status {
         200..300 => {}
         429 => {
@@ -71,13 +65,19 @@ pub(crate) fn read(
             let why = format!("{what}: the token server {server} is busy");
             return Err(TokenError::Throttled { why, after: retry_after });
         }
-        500..600 => return Err(TokenError::Transient(format!("{what}: the token server {server} answered {status}"))),
-        _ if answer.as_ref().is_some_and(|answer| answer.error.is_some()) => {
-            return Err(TokenError::Transient(format!("{what}: the token server {server} is not available for now")));
+        408 | 500.. => {
+            return Err(TokenError::Transient(format!("{what}: the token server {server} answered {status}")));
         }
         _ => {
-            let why = format!("{what}: the token server {server} answered {status}; check its URL");
-            return Err(TokenError::Denied(why));
+            return Err(match answer {
+                Some(Answer { error: Some(error), .. }) if error == "temporarily_unavailable" => {
+                    TokenError::Transient(format!("{what}: the token server {server} is not available for now"))
+                }
+                Some(Answer { error: Some(error), error_description, .. }) => {
+                    refused(&error, &error_description, asked)
+                }
+                _ => TokenError::Denied(format!("{what}: the token server {server} answered {status}; check its URL")),
+            });
         }
     }
     let no_token = || TokenError::Denied(format!("{what}: {server} answered without a token; check its URL"));
@@ -192,6 +192,18 @@ mod tests {
         assert!(matches!(answer(500, "oops", true), Err(TokenError::Transient(_))));
         assert!(matches!(answer(400, r#"{"error":"temporarily_unavailable"}"#, true), Err(TokenError::Transient(_))));
         assert!(matches!(answer(404, "oops", true), Err(TokenError::Denied(_))));
+    }
+
+    #[test]
+    fn a_server_that_fails_refuses_nothing_although_it_names_an_error() {
+        for (status, code) in
+            [(500, "server_error"), (502, "invalid_client"), (504, "invalid_grant"), (599, "x"), (408, "invalid_request")]
+        {
+            let said = answer(status, &format!(r#"{{"error":"{code}"}}"#), true).unwrap_err();
+            assert!(matches!(&said, TokenError::Transient(why) if why.contains(&status.to_string())), "{said:?}");
+        }
+        let busy = answer(503, r#"{"error":"server_busy"}"#, true).unwrap_err();
+        assert!(matches!(busy, TokenError::Throttled { after: Some(after), .. } if after.as_secs() == 7));
     }
 
     #[test]

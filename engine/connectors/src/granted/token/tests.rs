@@ -196,6 +196,25 @@ async fn a_hundred_requests_need_one_token() {
 }
 
 #[tokio::test]
+async fn a_valid_token_is_used_while_the_token_server_fails() {
+    let login = Server::start(|_, count| match count {
+        1 => (200, issued("token1")),
+        _ => (500, json!({ "error": "server_error" }).to_string()),
+    })
+    .await;
+    let (api, bench) = (Server::endpoint().await, Bench::new());
+    let grants = bench.grants(api.port, &by_secret(login.port)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(get(&grants, None).await, Ok(200));
+        bench.clock.advance(Duration::from_mins(56));
+    }
+    assert_eq!(login.count(), 2, "the second request for a token failed");
+    assert_eq!(authorization(api.heard().last().unwrap()), "Bearer token1");
+    let failed = get(&grants, None).await.unwrap_err();
+    assert!(matches!(failed, HttpError::Failed(_)), "{failed:?}");
+}
+
+#[tokio::test]
 async fn a_refused_token_is_replaced_and_the_request_repeated_once() {
     let api = Server::start(|request, _| {
         let is_first = authorization(request) == "Bearer token1";
