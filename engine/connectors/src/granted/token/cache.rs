@@ -17,9 +17,10 @@ const MOST: usize = 4_096;
 /// How long before its end a token is renewed. A token that is valid for less than twice this is renewed after half its
 /// time.
 const EARLY: Duration = Duration::from_mins(5);
-/// How long nothing is requested after a failure during which the old token is still valid, or after a new token was
-/// refused.
+/// How long nothing is requested after a refusal, or after a failure during which the old token is still valid.
 const PAUSE: Duration = Duration::from_mins(1);
+/// The longest pause that a token server may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// A token as it was issued.
 #[derive(Debug, Clone)]
@@ -52,7 +53,35 @@ struct Slot {
 #[derive(Default)]
 struct State {
     held: Option<Held>,
-    failed: Option<TokenError>,
+    /// How the last request failed.
+    failed: Option<Failed>,
+}
+
+struct Failed {
+    error: TokenError,
+    /// Nothing is requested before.
+    until: Timestamp,
+}
+
+impl Failed {
+    fn new(error: TokenError, now: Timestamp) -> Self {
+        let pause = match &error {
+            TokenError::NoAccount(_) | TokenError::Denied(_) => PAUSE,
+            TokenError::Throttled { after, .. } => after.unwrap_or(PAUSE).min(LONGEST_PAUSE),
+            TokenError::Transient(_) => Duration::ZERO,
+        };
+        Self { error, until: now.plus(pause) }
+    }
+
+    /// Returns the error as it is at a time: a wait that was asked for is partly over.
+    fn at(&self, now: Timestamp) -> TokenError {
+        match &self.error {
+            TokenError::Throttled { why, .. } => {
+                TokenError::Throttled { why: why.clone(), after: Some(self.until.since(now)) }
+            }
+            error => error.clone(),
+        }
+    }
 }
 
 struct Held {
@@ -69,7 +98,8 @@ impl Cache {
     }
 
     /// Returns the token of a subject, from `issue` if none is kept. Calls that waited for a request share its result,
-    /// also if it failed.
+    /// also if it failed. A refusal is kept for a minute, and a throttle as long as the server asks for, so that a wrong
+    /// secret is not sent with every call.
     pub(crate) async fn get<F>(&self, subject: &str, issue: impl FnOnce() -> F) -> Result<Secret, TokenError>
     where
         F: Future<Output = Result<Issued, TokenError>>,
@@ -77,15 +107,16 @@ impl Cache {
         let slot = self.slot(subject);
         let ended = slot.ended.load(Ordering::Acquire);
         let mut state = slot.state.lock().await;
+        let now = self.clock.now();
         if let Some(held) = &state.held
-            && self.clock.now() < held.renew_at
+            && now < held.renew_at
         {
             return Ok(held.token.clone());
         }
-        if slot.ended.load(Ordering::Acquire) != ended
-            && let Some(failed) = &state.failed
+        if let Some(failed) = &state.failed
+            && (now < failed.until || slot.ended.load(Ordering::Acquire) != ended)
         {
-            return Err(failed.clone());
+            return Err(failed.at(now));
         }
         let issued = issue().await;
         slot.ended.fetch_add(1, Ordering::Release);
@@ -101,14 +132,17 @@ impl Cache {
                 Ok(token)
             }
             Err(error) => {
-                if error.may_pass()
+                let may_pass = error.may_pass();
+                let failed = state.failed.insert(Failed::new(error.clone(), now));
+                let until = failed.until.max(now.plus(PAUSE));
+                if may_pass
                     && let Some(held) = &mut state.held
                     && now < held.ends_at
                 {
-                    held.renew_at = now.plus(PAUSE).min(held.ends_at);
+                    held.renew_at = until.min(held.ends_at);
                     return Ok(held.token.clone());
                 }
-                *state = State { held: None, failed: Some(error.clone()) };
+                state.held = None;
                 Err(error)
             }
         }
@@ -219,8 +253,53 @@ mod tests {
         let failures = join_all((0..100).map(|_| failed())).await;
         assert!(failures.iter().all(Result::is_err));
         assert_eq!(bench.count(), 2, "those who waited share the failure");
+        bench.clock.advance(PAUSE);
         assert!(failed().await.is_err());
-        assert_eq!(bench.count(), 3, "a later call asks again");
+        assert_eq!(bench.count(), 3, "a call after the pause asks again");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_kept_for_a_minute() {
+        let bench = Bench::new(MOST);
+        let denied = || bench.fail("", TokenError::Denied("the secret has expired".to_owned()));
+        for _ in 0..10_000 {
+            assert_eq!(denied().await, Err(TokenError::Denied("the secret has expired".to_owned())));
+        }
+        assert_eq!(bench.count(), 1, "a wrong secret is sent once");
+        assert_eq!(bench.get("ben", HOUR).await, "ben2", "another subject is not refused");
+        bench.clock.advance(PAUSE);
+        assert_eq!(bench.get("", HOUR).await, "3", "a secret that was replaced is used");
+        let away = || bench.fail("cid", TokenError::Transient("away".to_owned()));
+        assert!(away().await.is_err() && away().await.is_err());
+        assert_eq!(bench.count(), 5, "a failure is no refusal");
+    }
+
+    #[tokio::test]
+    async fn a_throttle_is_kept_as_long_as_the_server_asks_for() {
+        let bench = Bench::new(MOST);
+        let throttled =
+            |seconds| TokenError::Throttled { why: "busy".to_owned(), after: Some(Duration::from_secs(seconds)) };
+        for (passed, left) in [(0, 90), (60, 30), (29, 1)] {
+            bench.clock.advance(Duration::from_secs(passed));
+            assert_eq!(bench.fail("ann", throttled(90)).await, Err(throttled(left)));
+        }
+        assert_eq!(bench.count(), 1);
+        bench.clock.advance(Duration::from_secs(1));
+        assert_eq!(bench.get("ann", HOUR).await, "ann2");
+
+        bench.clock.advance(Duration::from_mins(56));
+        for _ in 0..3 {
+            assert_eq!(bench.fail("ann", throttled(150)).await.unwrap().expose(), "ann2");
+            bench.clock.advance(Duration::from_mins(1));
+        }
+        assert_eq!(bench.count(), 3, "the old token is used until then");
+        assert_eq!(bench.fail("ann", throttled(150)).await.unwrap().expose(), "ann2");
+        bench.clock.advance(Duration::from_mins(1));
+        assert_eq!(bench.fail("ann", throttled(150)).await, Err(throttled(90)), "it has ended");
+
+        assert!(bench.fail("ben", throttled(u64::MAX)).await.is_err());
+        bench.clock.advance(LONGEST_PAUSE);
+        bench.get("ben", HOUR).await;
     }
 
     #[tokio::test]
