@@ -4,11 +4,14 @@
 //! after normalisation, part by part and decoded, as a server would read it.
 
 use reqwest::Url;
-use serde_json::Value;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde_json::{Map, Value};
+
+use crate::granted::headers;
 
 /// The stand-in for the mailbox of the call.
 const MAILBOX: &str = "{mailbox}";
-/// The stand-in for one part of any content; at the end of a path, for one or more.
+/// The stand-in for one part of any content that is not empty; at the end of a path, for one or more.
 const ANY: &str = "*";
 /// The most parts of one batch.
 const MOST_PARTS: usize = 1_000;
@@ -31,52 +34,88 @@ impl Confinement {
         }
     }
 
-    /// Checks a request of a call for `mailbox`, or for the whole store. `url` is normalised.
-    pub(crate) fn check(&self, mailbox: Option<&str>, method: &str, url: &Url, body: &[u8]) -> Result<(), String> {
+    /// Checks a request of a call for `mailbox`, or for the whole store. `url` is normalised. A batch is checked as JSON
+    /// without encoding, so its headers say that it is.
+    pub(crate) fn hold(
+        &self,
+        mailbox: Option<&str>,
+        method: &str,
+        url: &Url,
+        headers: &mut HeaderMap,
+        body: &[u8],
+    ) -> Result<(), String> {
         if self.methods.is_empty() && self.paths.is_empty() && self.batches.is_empty() {
             return Ok(());
+        }
+        if let Some(name) = headers.keys().find(|name| headers::overrides(name.as_str())) {
+            return Err(format!("the header `{name}` replaces the method or path; send the request without it"));
         }
         let path = parts(url)?;
         if self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)) {
             if method != "POST" {
                 return Err("a batch is sent by POST".to_owned());
             }
-            return self.check_batch(mailbox, url, body);
+            Self::check_query(url)?;
+            self.check_batch(mailbox, url, body)?;
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.remove(CONTENT_ENCODING);
+            return Ok(());
         }
-        self.check_one(mailbox, method, &path)
+        self.check_one(mailbox, method, url, &path)
     }
 
-    fn check_one(&self, mailbox: Option<&str>, method: &str, path: &[String]) -> Result<(), String> {
+    fn check_one(&self, mailbox: Option<&str>, method: &str, url: &Url, path: &[String]) -> Result<(), String> {
         if !self.methods.is_empty() && !self.methods.iter().any(|allowed| allowed == method) {
             return Err("the manifest does not name this method".to_owned());
         }
         if !self.paths.is_empty() && !self.paths.iter().any(|allowed| fits(allowed, path, mailbox)) {
             return Err("the path is not one of the manifest, or of another mailbox than that of the call".to_owned());
         }
+        Self::check_query(url)
+    }
+
+    fn check_query(url: &Url) -> Result<(), String> {
+        if url.query_pairs().any(|(name, _)| headers::parameter_overrides(&name)) {
+            return Err("a parameter of the query replaces the method; send the request without it".to_owned());
+        }
         Ok(())
     }
 
     /// Checks each part of a batch: `requests` of a JSON object, each with `method` and a `url` below the batch's folder.
     fn check_batch(&self, mailbox: Option<&str>, url: &Url, body: &[u8]) -> Result<(), String> {
-        let wrong = || "a batch is a JSON object with `requests`, each with a `method` and a relative `url`".to_owned();
+        let wrong = || {
+            "a batch is a JSON object with `requests` alone, each with a `method`, a relative `url`, and `headers` as an \
+             object"
+                .to_owned()
+        };
         // The parser keeps the last of two equal keys, and a server may read the first: what is read here is sent.
-        let batch: Value = serde_json::from_slice(body).map_err(|_| wrong())?;
+        let batch: Map<String, Value> = serde_json::from_slice(body).map_err(|_| wrong())?;
         if serde_json::to_vec(&batch).is_ok_and(|again| keys(&again) != keys(body)) {
             return Err("a batch has each key once".to_owned());
         }
+        // A server may read keys without case, so `Requests` could be another list.
         let requests = batch.get("requests").and_then(Value::as_array).ok_or_else(wrong)?;
+        if batch.len() != 1 {
+            return Err(wrong());
+        }
         if requests.len() > MOST_PARTS {
             return Err(format!("a batch has at most {MOST_PARTS} parts"));
         }
         for request in requests {
-            // A server may read keys without case.
-            let hides =
-                |key: &String| ["method", "url"].iter().any(|known| key.eq_ignore_ascii_case(known) && key != known);
-            if request.as_object().is_none_or(|fields| fields.keys().any(hides)) {
+            let request = request.as_object().ok_or_else(wrong)?;
+            let hides = |key: &String| {
+                ["method", "url", "headers"].iter().any(|known| key.eq_ignore_ascii_case(known) && key != known)
+            };
+            if request.keys().any(hides) {
                 return Err(wrong());
             }
             let text = |key: &str| request.get(key).and_then(Value::as_str).ok_or_else(wrong);
             let (method, part) = (text("method")?, text("url")?);
+            match request.get("headers") {
+                None | Some(Value::Null) => {}
+                Some(Value::Object(fields)) => check_headers_of_part(fields)?,
+                Some(_) => return Err(wrong()),
+            }
             if part.starts_with("//") || part.contains('\\') || part.chars().any(char::is_control) {
                 return Err(wrong());
             }
@@ -90,9 +129,22 @@ impl Confinement {
             if self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)) {
                 return Err("a batch contains no batch".to_owned());
             }
-            self.check_one(mailbox, &method.to_ascii_uppercase(), &path)?;
+            self.check_one(mailbox, &method.to_ascii_uppercase(), &part, &path)?;
         }
         Ok(())
+    }
+}
+
+/// Checks the header fields of a part, which no other check sees.
+fn check_headers_of_part(fields: &Map<String, Value>) -> Result<(), String> {
+    // A server may remove blanks around a name.
+    let may_not = |name: &&String| headers::overrides(name.trim()) || headers::is_of_the_host(name.trim());
+    match fields.keys().find(may_not) {
+        Some(name) => {
+            let name = clawback_model::visible_line(name, 60);
+            Err(format!("the header `{name}` of a part of a batch is not the connector's; send the part without it"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -145,8 +197,12 @@ fn fits(allowed: &[String], path: &[String], mailbox: Option<&str>) -> bool {
     if path.len() < allowed.len() || path.len() > allowed.len() && !is_open {
         return false;
     }
+    // The parser of paths leaves only the last part empty.
+    if is_open && path.last().is_none_or(String::is_empty) {
+        return false;
+    }
     allowed.iter().zip(path).all(|(allowed, part)| match allowed.as_str() {
-        ANY => true,
+        ANY => !part.is_empty(),
         MAILBOX => mailbox.is_some_and(|mailbox| mailbox.eq_ignore_ascii_case(part)),
         fixed => fixed == part,
     })
@@ -154,6 +210,8 @@ fn fits(allowed: &[String], path: &[String], mailbox: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderName;
+
     use super::*;
 
     const ANN: Option<&str> = Some("ann@x.test");
@@ -170,7 +228,11 @@ mod tests {
     /// Checks a request as it is made of the path of a guest.
     fn check(mailbox: Option<&str>, method: &str, path: &str, body: &str) -> Result<(), String> {
         let url = Url::parse("https://graph.example").unwrap().join(path).unwrap();
-        graph().check(mailbox, method, &url, body.as_bytes())
+        graph().hold(mailbox, method, &url, &mut HeaderMap::new(), body.as_bytes())
+    }
+
+    fn name(text: &str) -> HeaderName {
+        HeaderName::try_from(text).unwrap()
     }
 
     #[test]
@@ -189,14 +251,16 @@ mod tests {
         assert_eq!(check(ANN, "POST", "/v1.0/$batch", batch), Ok(()));
         let open = Confinement::default();
         let url = Url::parse("https://jmap.example/jmap/").unwrap();
-        assert_eq!(open.check(ANN, "POST", &url, b""), Ok(()), "a manifest without paths confines nothing");
+        let headers = &mut HeaderMap::from_iter([(name("x-http-method-override"), HeaderValue::from_static("PUT"))]);
+        assert_eq!(open.hold(ANN, "POST", &url, headers, b""), Ok(()), "a manifest without paths confines nothing");
+        headers.clear();
         let jmap = Confinement::new(&[], &["/jmap/".to_owned()], &[]);
-        assert_eq!(jmap.check(ANN, "POST", &url, b""), Ok(()));
-        assert!(jmap.check(ANN, "POST", &url.join("upload").unwrap(), b"").is_err());
+        assert_eq!(jmap.hold(ANN, "POST", &url, headers, b""), Ok(()));
+        assert!(jmap.hold(ANN, "POST", &url.join("upload").unwrap(), headers, b"").is_err());
     }
 
     #[test]
-    fn twenty_ways_into_another_mailbox_are_closed() {
+    fn ways_into_another_mailbox_are_closed() {
         for path in [
             "/v1.0/users/ben@x.test/messages",
             "/v1.0/users/ann@x.test/../ben@x.test/messages",
@@ -211,6 +275,10 @@ mod tests {
             "/v1.0//users/ben@x.test/messages",
             "/v1.0/users//ben@x.test/messages",
             "/v1.0/users/ann@x.test",
+            "/v1.0/users/ann@x.test/",
+            "/v1.0/users/ann@x.test/messages/",
+            "/v1.0/users/ann@x.test/messages?$httpMethod=DELETE",
+            "/v1.0/users/ann@x.test/messages?a=b&%5Fmethod=DELETE",
             "/v1.0/users/ann@x.test.evil/messages",
             "/v1.0/users/*/messages",
             "/v1.0/users/{mailbox}/messages",
@@ -239,6 +307,10 @@ mod tests {
             part(r#"/users/ann@x.test/messages","url":"/users/ben@x.test/messages"#),
             part(r#"/users/ben@x.test/messages","url":"/users/ann@x.test/messages"#),
             part("/users/ann@x.test/messages").replace("}]}", r#"}],"requests":[]}"#),
+            part("/users/ann@x.test/messages").replace("}]}", r#"}],"Requests":[]}"#),
+            part("/users/ann@x.test/messages").replace("}]}", r#"}],"other":[]}"#),
+            part("/users/ann@x.test/messages?_method=DELETE"),
+            part("/users/ann@x.test/"),
             r#"{"requests":[{"id":"1"}]}"#.to_owned(),
             "[]".to_owned(),
             "not JSON".to_owned(),
@@ -246,5 +318,53 @@ mod tests {
             assert!(check(ANN, "POST", "/v1.0/$batch", &body).is_err(), "{body}");
         }
         assert!(check(ANN, "GET", "/v1.0/$batch", "").is_err());
+    }
+
+    #[test]
+    fn no_header_replaces_the_method_or_the_path() {
+        let url = Url::parse("https://graph.example/v1.0/users/ann@x.test/messages").unwrap();
+        for field in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"]
+        {
+            for field in [field.to_owned(), field.replace('-', "_")] {
+                let mut headers = HeaderMap::from_iter([(name(&field), HeaderValue::from_static("DELETE"))]);
+                let said = graph().hold(ANN, "POST", &url, &mut headers, b"").unwrap_err();
+                assert!(said.contains(&format!("`{}`", field.to_ascii_lowercase())), "{said}");
+                let part = part(&format!(r#"{{"{field}":"DELETE"}}"#));
+                let said = check(ANN, "POST", "/v1.0/$batch", &part).unwrap_err();
+                assert!(said.contains(&format!("`{field}`")), "{said}");
+            }
+        }
+        let plain = r#"{"Content-Type":"application/json","If-Match":"a"}"#;
+        assert_eq!(check(ANN, "POST", "/v1.0/$batch", &part(plain)), Ok(()));
+        for wrong in [
+            part(r#"{"Authorization":"Bearer other"}"#),
+            part(r#"{"Host":"other.example"}"#),
+            part(r#"{" X-HTTP-Method ":"DELETE"}"#),
+            part(r#"[{"name":"X-HTTP-Method","value":"DELETE"}]"#),
+            part("{}").replace("headers", "Headers"),
+        ] {
+            assert!(check(ANN, "POST", "/v1.0/$batch", &wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// A batch of one part with these header fields.
+    fn part(headers: &str) -> String {
+        format!(
+            r#"{{"requests":[{{"id":"1","method":"GET","url":"/users/ann@x.test/messages","headers":{headers}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn a_batch_is_sent_as_what_was_checked() {
+        let url = Url::parse("https://graph.example/v1.0/$batch").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.append(CONTENT_TYPE, HeaderValue::from_static("multipart/mixed; boundary=x"));
+        headers.append(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        headers.append(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        graph().hold(ANN, "POST", &url, &mut headers, part("{}").as_bytes()).unwrap();
+        assert_eq!(
+            headers.into_iter().collect::<Vec<_>>(),
+            [(Some(CONTENT_TYPE), HeaderValue::from_static("application/json"))]
+        );
     }
 }

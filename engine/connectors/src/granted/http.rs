@@ -10,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response as Answer, StatusCode, Url};
 
 use crate::granted::endpoint::{Endpoint, HttpGrants};
+use crate::granted::headers;
 use crate::granted::outbound::Unanswered;
 use crate::granted::token::failure::TokenError;
 use crate::granted::token::source::Credential;
@@ -75,26 +76,6 @@ impl From<TokenError> for HttpError {
 const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 32 << 10;
 
-/// The headers that a guest may not set: the host's own, and those for proxies and connections instead of the endpoint.
-const HOST_HEADERS: [&str; 15] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "x-real-ip",
-];
-const HOST_PREFIXES: [&str; 2] = ["proxy-", "x-forwarded-"];
-
 /// The headers that are hidden from the guest.
 const HIDDEN_HEADERS: [&str; 6] =
     ["authentication-info", "authorization", "set-cookie", "set-cookie2", "www-authenticate", "connection"];
@@ -135,8 +116,8 @@ impl HttpGrants {
             "DELETE" => Method::DELETE,
             _ => return Err(denied("this method is not allowed".into())),
         };
-        endpoint.confinement.check(mailbox, method.as_str(), &url, &request.body).map_err(denied)?;
-        let headers = outgoing(&request.headers)?;
+        let mut headers = outgoing(&request.headers)?;
+        endpoint.confinement.hold(mailbox, method.as_str(), &url, &mut headers, &request.body).map_err(denied)?;
         // Held until the response is read.
         let _permit =
             endpoint.requests.acquire().await.map_err(|_| HttpError::Failed("the store is closing".into()))?;
@@ -227,27 +208,23 @@ fn outgoing(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     if given.len() > MOST_HEADERS || bytes > MOST_HEADER_BYTES {
         return Err(denied(format!("at most {MOST_HEADERS} header fields of {MOST_HEADER_BYTES} bytes in all")));
     }
-    let mut headers = HeaderMap::new();
+    let mut fields = HeaderMap::new();
     for (name, value) in given {
         let wrong = || denied("a header field is not valid".into());
         let name = HeaderName::try_from(name.as_str()).map_err(|_| wrong())?;
-        if HOST_HEADERS.contains(&name.as_str()) || HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
-        {
+        if headers::is_of_the_host(name.as_str()) {
             continue;
         }
-        headers.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| wrong())?);
+        fields.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| wrong())?);
     }
-    Ok(headers)
+    Ok(fields)
 }
 
 /// Returns the response's header fields without those that contain credentials.
-fn incoming(headers: &HeaderMap, credential: Option<&Credential>) -> Vec<(String, String)> {
-    headers
+fn incoming(fields: &HeaderMap, credential: Option<&Credential>) -> Vec<(String, String)> {
+    fields
         .iter()
-        .filter(|(name, _)| {
-            !HIDDEN_HEADERS.contains(&name.as_str())
-                && !HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
-        })
+        .filter(|(name, _)| !HIDDEN_HEADERS.contains(&name.as_str()) && !headers::is_of_proxies(name.as_str()))
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .filter(|(_, value)| credential.is_none_or(|credential| !credential.is_in(value)))
         .collect()

@@ -14,6 +14,7 @@ mod file_name;
 pub(crate) mod folder;
 mod gate;
 pub(crate) mod grants;
+mod headers;
 pub(crate) mod http;
 mod login;
 mod mechanism;
