@@ -2,6 +2,7 @@
 //! access and how it is trusted. Contains neither secrets, time-outs nor numbers of connections, which only affect the
 //! speed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use clawback_model::{Digest, Grant};
 use crate::config::token::TokenConfig;
 use crate::config::{AuthConfig, StoreConfig, TlsMode};
 use crate::granted::context::GrantContext;
+use crate::granted::token::grant;
 
 /// Returns the grant of a store with these `mailboxes`, if the operator lists them.
 pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
@@ -78,9 +80,15 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
         grant_of_token(context, "token", token, &mut put);
     }
     for (name, endpoint) in endpoints {
-        let of_manifest = context.manifest.endpoints.get(name).and_then(|wish| wish.origin());
-        if let Some(url) = endpoint.url.as_deref().or(of_manifest) {
+        let wish = context.manifest.endpoints.get(name);
+        if let Some(url) = endpoint.url.as_deref().or(wish.and_then(|wish| wish.origin())) {
             put(format!("endpoints.{name}.url"), url.to_owned());
+        }
+        // A token may reach every mailbox, so what confines requests is part of what was approved.
+        let confined =
+            wish.map(|wish| [("methods", &wish.methods), ("paths", &wish.paths), ("batches", &wish.batches)]);
+        for (key, texts) in confined.into_iter().flatten().filter(|(_, texts)| !texts.is_empty()) {
+            put(format!("endpoints.{name}.{key}"), list(texts));
         }
         put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
         put(format!("endpoints.{name}.allow-cleartext"), endpoint.allow_cleartext.to_string());
@@ -97,9 +105,9 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
 /// Adds as whom a connector acts, and who decides it.
 fn grant_of_token(context: &GrantContext<'_>, table: &str, config: &TokenConfig, put: &mut impl FnMut(String, String)) {
     let mut put = |key: &str, value: String| put(format!("{table}.{key}"), value);
-    let mut server = |url: Option<&String>, private: bool, cleartext: bool, ca_file: Option<&PathBuf>| {
+    let mut server = |url: Option<String>, private: bool, cleartext: bool, ca_file: Option<&PathBuf>| {
         if let Some(url) = url {
-            put("token-url", url.clone());
+            put("token-url", url);
         }
         put("allow-private-network", private.to_string());
         put("allow-cleartext", cleartext.to_string());
@@ -113,11 +121,12 @@ fn grant_of_token(context: &GrantContext<'_>, table: &str, config: &TokenConfig,
         TokenConfig::PerMailbox { .. } => ("per-mailbox", None, None),
         TokenConfig::ClientCredentials(client) => {
             let ca_file = client.ca_file.as_ref();
-            server(Some(&client.token_url), client.allow_private_network, client.allow_cleartext, ca_file);
+            server(Some(client.token_url.clone()), client.allow_private_network, client.allow_cleartext, ca_file);
             ("client-credentials", Some(("client-id", &client.client_id)), client.scope.as_ref())
         }
         TokenConfig::ServiceAccount(account) => {
-            let url = account.token_url.as_ref();
+            let unreadable = |_| Some(format!("that of {}, which cannot be read", account.key_file.display()));
+            let url = grant::token_url(context, account).unwrap_or_else(unreadable);
             server(url, account.allow_private_network, account.allow_cleartext, account.ca_file.as_ref());
             ("service-account", Some(("subject", &account.subject)), Some(&account.scope))
         }
@@ -147,6 +156,12 @@ fn real(base: &Path, directory: &Path) -> String {
     path.strip_prefix(&base).unwrap_or(&path).display().to_string()
 }
 
+/// Returns a list whose order has no effect, as JSON, so that no text can look like two.
+fn list(texts: &[String]) -> String {
+    let texts: BTreeSet<&String> = texts.iter().collect();
+    serde_json::json!(texts).to_string()
+}
+
 /// Returns the sha256 of a file's content, because the content may change under the same name.
 fn content(path: &Path) -> String {
     match std::fs::read(path) {
@@ -157,16 +172,20 @@ fn content(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
+    use crate::granted::token::jwt::tests::write_key;
     use crate::limits::SandboxLimits;
     use crate::manifest::Manifest;
 
     /// Returns the grant of this configuration.
     fn grant(config: &str, mailboxes: Option<&[Arc<str>]>) -> Grant {
+        grant_of("", config, mailboxes)
+    }
+
+    /// Returns the grant of this configuration for a connector with this manifest.
+    fn grant_of(manifest: &str, config: &str, mailboxes: Option<&[Arc<str>]>) -> Grant {
         let config: StoreConfig = toml::from_str(config).unwrap();
-        let manifest = Manifest::default();
+        let manifest = Manifest::parse(manifest).unwrap();
         let base = Path::new("/");
         of(
             &GrantContext {
@@ -221,6 +240,60 @@ mod tests {
         let (ann, ben): (Arc<str>, Arc<str>) = ("ann".into(), "ben".into());
         assert!(seen.insert(grant(base, Some(&[Arc::clone(&ann)]))));
         assert!(seen.insert(grant(base, Some(&[ann, ben]))));
+    }
+
+    #[test]
+    fn what_confines_requests_is_in_the_grant() {
+        let config = "connector = \"x\"\n[endpoints.api]\nurl = \"https://a.example\"";
+        let manifest = r#"
+            [endpoints.api]
+            methods = ["GET", "POST"]
+            paths = ["/users", "/users/{mailbox}/*"]
+            batches = ["/$batch"]
+        "#;
+        let given = grant_of(manifest, config, None);
+        for (key, value) in [
+            ("methods", r#"["GET","POST"]"#),
+            ("paths", r#"["/users","/users/{mailbox}/*"]"#),
+            ("batches", r#"["/$batch"]"#),
+        ] {
+            assert_eq!(given.get(&format!("endpoints.api.{key}")).map(String::as_str), Some(value));
+        }
+        let mut seen = BTreeSet::from([given.clone()]);
+        for (from, to) in [
+            ("methods = [\"GET\", \"POST\"]", ""),
+            ("\"POST\"", "\"POST\", \"DELETE\""),
+            ("paths = [\"/users\", \"/users/{mailbox}/*\"]", ""),
+            ("{mailbox}", "*"),
+            ("batches = [\"/$batch\"]", ""),
+            ("/$batch", "/batch"),
+        ] {
+            assert!(seen.insert(grant_of(&manifest.replace(from, to), config, None)), "{to}");
+        }
+        assert_eq!(grant_of(&manifest.replace(r#""GET", "POST""#, r#""POST", "GET""#), config, None), given);
+    }
+
+    #[test]
+    fn the_token_url_of_a_key_file_is_in_the_grant() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, account) = (folder.path().join("key.pem"), folder.path().join("account.json"));
+        write_key(&key);
+        let given = |token_uri: &str, rest: &str| {
+            let text = serde_json::json!({
+                "client_email": "clawback@project.example", "token_uri": token_uri,
+                "private_key": std::fs::read_to_string(&key).unwrap(),
+            });
+            std::fs::write(&account, text.to_string()).unwrap();
+            #[cfg(unix)]
+            std::fs::set_permissions(&account, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            let auth = format!("kind = \"service-account\"\nkey-file = {account:?}\nscope = \"mail\"\n{rest}");
+            let grant = grant(&format!("connector = \"x\"\n[endpoints.api.auth]\n{auth}"), None);
+            grant.get("endpoints.api.auth.token-url").cloned()
+        };
+        assert_eq!(given("https://a.example/token", "").as_deref(), Some("https://a.example/token"));
+        assert_eq!(given("https://b.example/token", "").as_deref(), Some("https://b.example/token"));
+        let own = "token-url = \"https://c.example/token\"";
+        assert_eq!(given("https://b.example/token", own).as_deref(), Some("https://c.example/token"));
     }
 
     #[test]

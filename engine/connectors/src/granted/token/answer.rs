@@ -196,9 +196,13 @@ mod tests {
 
     #[test]
     fn a_server_that_fails_refuses_nothing_although_it_names_an_error() {
-        for (status, code) in
-            [(500, "server_error"), (502, "invalid_client"), (504, "invalid_grant"), (599, "x"), (408, "invalid_request")]
-        {
+        for (status, code) in [
+            (500, "server_error"),
+            (502, "invalid_client"),
+            (504, "invalid_grant"),
+            (599, "x"),
+            (408, "invalid_request"),
+        ] {
             let said = answer(status, &format!(r#"{{"error":"{code}"}}"#), true).unwrap_err();
             assert!(matches!(&said, TokenError::Transient(why) if why.contains(&status.to_string())), "{said:?}");
         }

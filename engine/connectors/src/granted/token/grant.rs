@@ -102,8 +102,8 @@ impl Grant {
             let help = "name the JSON file of the service account's key, which only this user can read";
             context.wrong(&format!("{table}.key-file"), problem, help)
         };
-        let (account, _) = KeyFile::read(&key_file).map_err(wrong)?;
-        let Some(url) = config.token_url.as_deref().or(account.token_uri.as_deref()) else {
+        KeyFile::read(&key_file).map_err(wrong)?;
+        let Some(url) = token_url(context, config).map_err(wrong)? else {
             return Err(context.wrong(
                 &format!("{table}.token-url"),
                 "missing, and the key file names none",
@@ -113,7 +113,7 @@ impl Grant {
         let address = Address {
             table,
             key: "token-url",
-            url,
+            url: &url,
             ca_file: config.ca_file.as_deref(),
             allow_private_network: config.allow_private_network,
             allow_cleartext: config.allow_cleartext,
@@ -209,6 +209,14 @@ impl KeyFile {
         let key = SigningKey::parse(&Secret::new(account.private_key.as_str()))
             .map_err(|why| format!("`private_key` in `{}`: {why}", path.display()))?;
         Ok((account, key))
+    }
+}
+
+/// Returns the URL that issues the tokens of a service account: that of the configuration, or of the key file.
+pub(crate) fn token_url(context: &GrantContext<'_>, config: &ServiceAccount) -> Result<Option<String>, String> {
+    match &config.token_url {
+        Some(url) => Ok(Some(url.clone())),
+        None => KeyFile::read(&context.path(&config.key_file)).map(|(account, _)| account.token_uri),
     }
 }
 

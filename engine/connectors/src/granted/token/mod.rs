@@ -6,8 +6,8 @@
 mod answer;
 mod cache;
 pub(crate) mod failure;
-mod grant;
-mod jwt;
+pub(crate) mod grant;
+pub(crate) mod jwt;
 mod server;
 pub(crate) mod source;
 mod template;
