@@ -54,14 +54,14 @@ fn forwarded(message: &str) -> String {
 }
 
 /// The form as a browser sends it.
-fn form(cookie: &str, token: &str, name: &str, file: &[u8], is_attached: bool) -> Request<Body> {
+fn form(cookie: &str, token: &str, name: &str, file: &[u8], attached: &str) -> Request<Body> {
     let field = |name: &str| format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"");
     let mut body = format!("{}\r\n\r\n{token}\r\n{}; filename=\"{name}\"\r\n", field("form_token"), field("message"));
     body += "Content-Type: message/rfc822\r\n\r\n";
     let mut body = body.into_bytes();
     body.extend(file);
-    if is_attached {
-        body.extend(format!("\r\n{}\r\n\r\ntrue", field("attached")).as_bytes());
+    if !attached.is_empty() {
+        body.extend(format!("\r\n{}\r\n\r\n{attached}", field("attached")).as_bytes());
     }
     body.extend(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     let request = Request::post("/search/file").header(header::COOKIE, cookie);
@@ -70,9 +70,9 @@ fn form(cookie: &str, token: &str, name: &str, file: &[u8], is_attached: bool) -
 }
 
 impl Desk {
-    async fn upload(&self, cookie: &str, name: &str, file: &[u8], is_attached: bool) -> Answer {
+    async fn upload(&self, cookie: &str, name: &str, file: &[u8], attached: &str) -> Answer {
         let token = self.center.page(cookie, "/search").await.form_token();
-        self.center.send(form(cookie, &token, name, file, is_attached)).await
+        self.center.send(form(cookie, &token, name, file, attached)).await
     }
 
     async fn remediations(&self) -> Value {
@@ -85,8 +85,8 @@ async fn a_message_file_starts_the_investigation_that_its_root_starts() {
     let desk = with_investigations().await;
     let cookie = desk.center.sign_in("ann").await;
     let mail = message("Salary");
-    for (file, is_attached) in [(mail.clone(), false), (forwarded(&mail), true)] {
-        let answer = desk.upload(&cookie, "salary.eml", file.as_bytes(), is_attached).await;
+    for (file, attached) in [(mail.clone(), ""), (forwarded(&mail), "true"), (forwarded(&mail), "false")] {
+        let answer = desk.upload(&cookie, "salary.eml", file.as_bytes(), attached).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         let id = answer.header("location").strip_prefix("/remediations/").unwrap().split('?').next().unwrap();
         let raw = json!({ "raw": BASE64.encode(file.as_bytes()) });
@@ -95,7 +95,7 @@ async fn a_message_file_starts_the_investigation_that_its_root_starts() {
         let made = &made["remediation"];
         assert_eq!((&made["playbook"], &made["requested_by"]), (&json!("investigate"), &json!("ann")), "{made}");
         assert_eq!(made["action_source"], "manual");
-        let root = examined[usize::from(is_attached)]["root"].as_str().unwrap();
+        let root = examined[usize::from(attached == "true")]["root"].as_str().unwrap();
         let made = desk.center.api.site().history.load(&id.parse().unwrap()).await.unwrap();
         assert_eq!(made.request.inputs.get("like"), Some(&root.to_owned()), "{:?}", made.request.inputs);
     }
@@ -114,21 +114,42 @@ async fn a_mistake_is_shown_above_the_form_and_starts_nothing() {
     let cookie = desk.center.sign_in("ann").await;
     let outlook = [&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1][..], &[0; 100]].concat();
     let large = vec![b'a'; LARGEST + 1];
-    for (file, is_attached, status, said) in [
-        (&b""[..], false, 400, "choose a message file"),
-        (message("x").as_bytes(), true, 400, "no message is attached to this one"),
-        (&outlook, false, 422, "Outlook"),
-        (&large, false, 413, "the file is larger than 2 MiB"),
+    for (file, attached, status, said) in [
+        (&b""[..], "", 400, "choose a message file"),
+        (message("x").as_bytes(), "true", 400, "no message is attached to this one"),
+        (&outlook, "", 422, "Outlook"),
+        (&large, "", 413, "the file is larger than 2 MiB"),
     ] {
-        let answer = desk.upload(&cookie, "x.eml", file, is_attached).await;
+        let answer = desk.upload(&cookie, "x.eml", file, attached).await;
         assert_eq!(answer.status, status, "{said}: {}", answer.text);
         assert!(answer.text.contains("role=\"alert\"") && answer.text.contains(said), "{}", answer.text);
         assert!(answer.text.contains("enctype=\"multipart/form-data\""), "the form is there to send again");
     }
     // Far more than a form may have is read to its end, and is no form.
-    let answer = desk.upload(&cookie, "x.eml", &vec![b'a'; 3 * LARGEST], false).await;
+    let answer = desk.upload(&cookie, "x.eml", &vec![b'a'; 3 * LARGEST], "").await;
     assert_eq!((answer.status, answer.text.contains("the form is larger than 2 MiB")), (413, true), "{}", answer.text);
     assert_eq!(desk.remediations().await, json!([]));
+}
+
+#[tokio::test]
+async fn a_file_with_an_attached_message_is_investigated_once_a_person_says_which_is_meant() {
+    let desk = with_investigations().await;
+    let cookie = desk.center.sign_in("ann").await;
+    let file = forwarded(&message("Salary"));
+    for unsaid in ["", "on"] {
+        let asked = desk.upload(&cookie, "x.eml", file.as_bytes(), unsaid).await;
+        assert_eq!(asked.status, 422, "{}", asked.text);
+        let form = asked.text.split_once("action=\"/search/file\"").unwrap().1.split_once("</form>").unwrap().0;
+        assert!(form.contains("Which message is meant?") && form.contains("role=\"alert\""), "{form}");
+        for one in ["true", "false"] {
+            let choice = format!("<input type=\"radio\" name=\"attached\" value=\"{one}\" required>");
+            assert!(form.contains(&choice), "{form}");
+        }
+        assert!(form.contains("type=\"file\"") && !form.contains("checkbox"), "{form}");
+    }
+    assert_eq!(desk.remediations().await, json!([]), "nothing was submitted");
+    let started = desk.upload(&cookie, "x.eml", file.as_bytes(), "true").await;
+    assert_eq!(started.status, 303, "{}", started.text);
 }
 
 #[tokio::test]
@@ -138,18 +159,18 @@ async fn only_a_form_of_this_session_is_accepted_and_only_of_those_who_may_submi
     let good = desk.center.page(&cookie, "/search").await.form_token();
     let other = desk.center.page(&desk.center.sign_in("ann").await, "/search").await.form_token();
     for token in ["", "0", other.as_str(), &good[..10]] {
-        let answer = desk.center.send(form(&cookie, token, "x.eml", mail.as_bytes(), false)).await;
+        let answer = desk.center.send(form(&cookie, token, "x.eml", mail.as_bytes(), "")).await;
         assert_eq!(answer.status, 403, "{token}: {}", answer.text);
     }
-    let mut elsewhere = form(&cookie, &good, "x.eml", mail.as_bytes(), false);
+    let mut elsewhere = form(&cookie, &good, "x.eml", mail.as_bytes(), "");
     elsewhere.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
     assert_eq!(desk.center.send(elsewhere).await.status, 403);
     desk.center.add("vic", PrincipalKind::Person, &[Role::Viewer]).await;
     desk.center.password("vic").await;
     let viewer = desk.center.sign_in("vic").await;
     assert!(!desk.center.page(&viewer, "/search").await.text.contains("/search/file"));
-    assert_eq!(desk.upload(&viewer, "x.eml", mail.as_bytes(), false).await.status, 403);
-    let nobody = desk.center.send(form("", &good, "x.eml", mail.as_bytes(), false)).await;
+    assert_eq!(desk.upload(&viewer, "x.eml", mail.as_bytes(), "").await.status, 403);
+    let nobody = desk.center.send(form("", &good, "x.eml", mail.as_bytes(), "")).await;
     assert_eq!((nobody.status, nobody.header("location")), (303, "/sign-in"));
     assert_eq!(desk.remediations().await, json!([]));
 }
@@ -162,10 +183,10 @@ async fn attackers_text_in_a_file_is_no_markup() {
         let line = payload.replace(['\r', '\n', '\0'], " ");
         // A browser writes a quote so.
         let name = line.replace('"', "%22").replace(|c: char| c.is_control(), "");
-        let started = desk.upload(&cookie, &name, message(&line).as_bytes(), false).await;
+        let started = desk.upload(&cookie, &name, message(&line).as_bytes(), "").await;
         assert_eq!(started.status, 303, "{payload:?}: {}", started.text);
         let shown = desk.center.page(&cookie, started.header("location")).await;
-        let refused = desk.upload(&cookie, &name, message(&line).as_bytes(), true).await;
+        let refused = desk.upload(&cookie, &name, message(&line).as_bytes(), "true").await;
         assert_eq!((shown.status, refused.status), (200, 400), "{payload:?}");
         for page in [shown, refused] {
             let hidden = page.text.chars().find(|c| is_deceptive(*c) && *c != '\n');

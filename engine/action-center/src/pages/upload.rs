@@ -17,6 +17,8 @@ use crate::center::Center;
 use crate::message_file::LARGEST_MESSAGE;
 use crate::problem::Problem;
 
+/// The code of a file with an attached message, where the form does not say which of them is meant.
+const WHICH: &str = "which-message";
 /// The playbook that finds the copies of a message; it has an input `like`.
 const INVESTIGATE: &str = "investigate";
 
@@ -24,12 +26,31 @@ const INVESTIGATE: &str = "investigate";
 #[derive(Default)]
 struct Sent {
     message: Vec<u8>,
-    /// The message that is attached to the given one is meant.
-    is_attached: bool,
+    /// Which message is meant, if the form says it: the one that is attached to the file (`true`), or that of the file.
+    is_attached: Option<bool>,
 }
 
 /// The form, for callers who may submit.
 pub(crate) fn form(frame: &Frame) -> Markup {
+    let attached = html! {
+        label .box { input type="checkbox" name="attached" value="true"; "The message that is attached to it" }
+    };
+    form_with(frame, &attached)
+}
+
+/// The question which message of a file is meant, in the place of the box.
+fn question(problem: &Problem) -> Markup {
+    html! {
+        fieldset aria-describedby="which" {
+            legend { "Which message is meant?" }
+            p .problem #which role="alert" { (visible_line(&problem.detail, 1_000)) }
+            label .box { input type="radio" name="attached" value="true" required; "The message attached to it" }
+            label .box { input type="radio" name="attached" value="false" required; "The message in the file" }
+        }
+    }
+}
+
+fn form_with(frame: &Frame, attached: &Markup) -> Markup {
     html! { @if frame.may(Permission::Submit) {
         section aria-label="Message file" {
             h2 { "Investigate a message in a file" }
@@ -38,7 +59,7 @@ pub(crate) fn form(frame: &Frame) -> Markup {
                 div .fields {
                     label { "Message file (.eml), at most " (LARGEST_MESSAGE >> 20) " MiB"
                         input type="file" name="message" accept=".eml,message/rfc822" required; }
-                    label .box { input type="checkbox" name="attached" value="true"; "The message that is attached to it" }
+                    (attached)
                 }
                 p .note { "The message is examined and not kept. Its copies are searched for, and a plan to remove them is made." }
                 div .row { button { "Investigate" } }
@@ -47,7 +68,8 @@ pub(crate) fn form(frame: &Frame) -> Markup {
     } }
 }
 
-/// Starts an investigation whose root is the message of the form. A mistake is shown above the form.
+/// Starts an investigation whose root is the message of the form. A mistake is shown above the form, and the question
+/// which message is meant in it.
 pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, request: Request) -> Shown {
     match started(&center, &caller.who, request).await {
         Ok(response) => Ok(response),
@@ -55,8 +77,12 @@ pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, re
         Err(problem) => {
             let frame = Frame::load(&center, caller).await?;
             let body = html! {
-                p .problem role="alert" { (visible_line(&problem.detail, 1_000)) }
-                (form(&frame))
+                @if problem.code == WHICH {
+                    (form_with(&frame, &question(&problem)))
+                } @else {
+                    p .problem role="alert" { (visible_line(&problem.detail, 1_000)) }
+                    (form(&frame))
+                }
                 p { a href="/search" { "Search" } }
             };
             let mut response = layout::page(&frame, "/search", "Investigate a message", &body);
@@ -72,7 +98,12 @@ async fn started(center: &Center, who: &Principal, request: Request) -> Result<R
         return Err(Problem::bad_request("the file is empty, or none was chosen: choose a message file (.eml)"));
     }
     let found = center.api().examine_raw(who, center.settings().host.as_deref(), &sent.message).await?;
-    let features = found.get(usize::from(sent.is_attached)).ok_or_else(|| {
+    if found.len() > 1 && sent.is_attached.is_none() {
+        let detail = "the file has a message, and another message is attached to it: choose the file again, and the one \
+                      that is meant; of a mail that reports another, it is the attached one";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, WHICH, detail));
+    }
+    let features = found.get(usize::from(sent.is_attached == Some(true))).ok_or_else(|| {
         Problem::bad_request(
             "no message is attached to this one: leave the box open, and the message itself is investigated",
         )
@@ -99,7 +130,7 @@ impl Sent {
         while let Some(field) = form.next_field().await.map_err(broken)? {
             match field.name() {
                 Some("message") => sent.message = field.bytes().await.map_err(broken)?.into(),
-                Some("attached") => sent.is_attached = field.text().await.map_err(broken)? == "true",
+                Some("attached") => sent.is_attached = field.text().await.map_err(broken)?.parse().ok(),
                 _ => {}
             }
         }
