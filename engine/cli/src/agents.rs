@@ -5,11 +5,14 @@
 mod allowance;
 mod answers;
 mod asked;
+mod deadline;
 pub(crate) mod http;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod untrusted;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use clawback_action_center::json::{
@@ -27,8 +30,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
-use self::allowance::Allowance;
+use self::allowance::{Allowance, Places};
 use self::asked::{Explain, Investigate, ListOf, Nothing, Plan, Propose, Search};
+use self::deadline::{Deadline, Time};
 use self::tools::Name;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -38,6 +42,10 @@ use crate::open::{Session as Site, remediation_id};
 const TIME_OUT: Duration = Duration::from_mins(10);
 /// Seconds in which a proposal is expected to be planned; the answer then says that it is still planned.
 const PLANNED_WITHIN: u64 = 30;
+/// Time that must be left for a proposal to be begun: to store it, and to plan it.
+const FOR_A_PROPOSAL: Duration = Duration::from_secs(40);
+/// Time that is kept to answer with the ID of a proposal.
+const TO_ANSWER: Duration = Duration::from_secs(5);
 /// Messages of a remediation whose outcomes are counted by reason.
 const COUNTED: u32 = 5_000;
 /// The instructions that this server gives to an agent.
@@ -54,7 +62,9 @@ struct Session {
     client: Client,
     name: String,
     allowance: Arc<Allowance>,
-    time_out: Duration,
+    time: Time,
+    /// The places of a request over HTTP, which are gone once its client has left.
+    places: Option<Weak<Places>>,
     /// The plan that is being made here, for longer than an answer takes.
     planning: Arc<Mutex<()>>,
     /// Tells that plan to stop.
@@ -64,15 +74,16 @@ struct Session {
 impl Agent {
     /// The only agent of this process.
     pub(crate) fn on_its_own(client: Client, name: String) -> Self {
-        Self::new(client, name, Arc::default(), TIME_OUT)
+        Self::new(client, name, Arc::default(), None, Time::Each(TIME_OUT))
     }
 
-    fn new(client: Client, name: String, allowance: Arc<Allowance>, time_out: Duration) -> Self {
+    fn new(client: Client, name: String, allowance: Arc<Allowance>, places: Option<Weak<Places>>, time: Time) -> Self {
         Self(Arc::new(Session {
             client,
             name,
             allowance,
-            time_out,
+            time,
+            places,
             planning: Arc::default(),
             stop: watch::channel(false).0,
         }))
@@ -103,32 +114,51 @@ impl ServerHandler for Agent {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = Name::of(&request.name) else {
             return Err(ErrorData::invalid_params("there is no such tool; tools/list has them all", None));
         };
+        let cancelled = || ErrorData::internal_error("the call was cancelled", None);
+        // The places are taken until the call has ended, also if the client leaves before.
+        let _places = match &self.0.places {
+            Some(places) => Some(places.upgrade().ok_or_else(cancelled)?),
+            None => None,
+        };
         let given = request.arguments.unwrap_or_default();
-        let answer = Box::pin(async {
-            let _turn = self.0.allowance.turn.lock().await;
-            self.0.answer(tool, given).await
-        });
-        let answer = tokio::time::timeout(self.0.time_out, answer).await;
+        // A handler runs on after its client has left. The cancellation is looked at first, so nothing begins after it.
+        let answer = tokio::select! {
+            biased;
+            () = context.ct.cancelled() => return Err(cancelled()),
+            answer = Box::pin(self.0.in_turn(tool, given)) => answer,
+        };
         Ok(match answer {
-            Ok(Ok(value)) => CallToolResult::structured(value),
-            Ok(Err(failure)) => CallToolResult::structured_error(answers::refusal(&failure.render())),
-            Err(_) => CallToolResult::structured_error(answers::refusal("the call took too long; narrow the search")),
+            Ok(value) => CallToolResult::structured(value),
+            Err(failure) => CallToolResult::structured_error(answers::refusal(&failure.render())),
         }
         .into())
     }
 }
 
 impl Session {
-    async fn answer(&self, tool: Name, given: JsonObject) -> Result<Value, Failure> {
+    async fn in_turn(&self, tool: Name, given: JsonObject) -> Result<Value, Failure> {
+        let turn = self.allowance.turn(self.time.for_the_turn()).await;
+        let _turn = turn.map_err(|said| Failure::failed(said).hint("call again once the other calls are answered"))?;
+        let deadline = self.time.deadline();
+        let answer = self.answer(tool, given, deadline);
+        if matches!(tool, Name::Propose) {
+            // It keeps the deadline itself: what is stored is answered with its ID.
+            return answer.await;
+        }
+        let too_long = || Err(Failure::failed("the call took too long; narrow the search"));
+        deadline.of(answer).await.unwrap_or_else(too_long)
+    }
+
+    async fn answer(&self, tool: Name, given: JsonObject, deadline: Deadline) -> Result<Value, Failure> {
         match tool {
             Name::Search => self.preview(arguments::<Search>(given)?.submission(&self.name)).await,
             Name::Plan => self.preview(arguments::<Plan>(given)?.submission(&self.name)).await,
-            Name::Propose => self.propose(arguments::<Propose>(given)?.submission(&self.name)).await,
+            Name::Propose => self.propose(arguments::<Propose>(given)?.submission(&self.name), deadline).await,
             Name::Explain => self.explain(&arguments::<Explain>(given)?.id).await,
             Name::Investigate => self.investigate(arguments(given)?).await,
             Name::Status => self.list(arguments(given)?).await,
@@ -146,19 +176,39 @@ impl Session {
         Ok(answers::preview(&found))
     }
 
-    /// The API makes the plan of an agent wait for votes. Where no worker runs, it is planned here, and nothing more.
-    async fn propose(&self, submission: Result<SubmissionJson, String>) -> Result<Value, Failure> {
+    /// The API makes the plan of an agent wait for votes. Where no worker runs, it is planned here, and nothing more. Once
+    /// the API has given an ID, the answer has it.
+    async fn propose(&self, submission: Result<SubmissionJson, String>, end: Deadline) -> Result<Value, Failure> {
         let submission = submission.map_err(Failure::misuse)?;
+        if end.left() < FOR_A_PROPOSAL {
+            return Err(Failure::failed("too little time is left for a proposal, and nothing was proposed")
+                .hint("propose again while no other call waits"));
+        }
         self.allowance
             .propose()
             .map_err(|said| Failure::failed(said).hint("ask a person to decide on those that wait"))?;
-        let submitted: RemediationJson = self.client.post(&["remediations"], &[], &submission).await?;
+        let submitting = self.client.post(&["remediations"], &[], &submission);
+        let Some(submitted) = end.earlier(TO_ANSWER).of(submitting).await else {
+            return Err(Failure::failed("the proposal took too long to store, and may be stored nevertheless")
+                .hint("look for it with `status` before you propose it again"));
+        };
+        let submitted: RemediationJson = submitted?;
+        Ok(match end.of(self.planned(&submitted.id, end)).await {
+            Some(Ok((planned, not_planned))) => answers::proposal(&planned, not_planned.as_deref()),
+            Some(Err(failure)) => answers::proposal(&submitted, Some(&failure.render())),
+            None => answers::proposal(&submitted, None),
+        })
+    }
+
+    /// What was proposed, once it is planned or [`PLANNED_WITHIN`] is over, and why it could not be planned.
+    async fn planned(&self, id: &str, end: Deadline) -> Result<(RemediationJson, Option<String>), Failure> {
         let not_planned = match self.client.session() {
-            Some(site) => self.plan_here(site, &submitted.id).await?.err().map(|failure| failure.render()),
+            Some(site) => self.plan_here(site, id).await?.err().map(|failure| failure.render()),
             None => None,
         };
-        let detail = self.client.look(&submitted.id, if not_planned.is_some() { 0 } else { PLANNED_WITHIN }).await?;
-        Ok(answers::proposal(&detail.remediation, not_planned.as_deref()))
+        let most = end.earlier(TO_ANSWER).left().as_secs().min(PLANNED_WITHIN);
+        let detail = self.client.look(id, if not_planned.is_some() { 0 } else { most }).await?;
+        Ok((detail.remediation, not_planned))
     }
 
     /// Plans what was proposed, unless a worker of this site already does: one plan after the other. A plan that takes

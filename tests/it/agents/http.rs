@@ -217,3 +217,22 @@ fn a_request_without_a_good_token_or_from_elsewhere_reaches_no_tool() {
     }
     assert!(seen.contains("POST /mcp"), "{seen}");
 }
+
+#[test]
+fn the_proposals_of_an_agent_are_counted_however_its_token_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = site(folder.path());
+    let _ann = admin.add("ann", "analyst");
+    let ann = token(folder.path(), "ann");
+    let served = Served::start(&admin, &[]);
+    // A playbook that is not there is refused after it was counted.
+    let asked = json!({ "playbook": "none", "inputs": sender(), "name": "x", "description": "x" });
+    let spelled =
+        |spaces| Address::of(&served, "").with("Authorization", &format!("Bearer {}{ann}", " ".repeat(spaces)));
+    for spaces in 0..20 {
+        let said = Agent::over(Wire::Http(spelled(spaces))).refused("propose", &asked);
+        assert!(said.contains("none"), "{said}");
+    }
+    let said = Agent::over(Wire::Http(spelled(20))).refused("propose", &asked);
+    assert!(said.contains("20 proposals were made"), "{said}");
+}

@@ -12,26 +12,31 @@ use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any};
+use clawback_action_center::json::MeJson;
 use clawback_action_center::{Center, LARGEST_MESSAGE};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::Agent;
-use super::allowance::Allowances;
+use super::allowance::{Allowances, Full};
+use super::deadline::Time;
 use crate::args::AN_AGENT;
 use crate::client::Client;
 
 /// Largest body: a message in base64, and the JSON around it.
 const LARGEST_BODY: usize = LARGEST_MESSAGE / 3 * 4 + (64 << 10);
 /// Time-out of a call; the Action Center gives up on a request a little later.
-const TIME_OUT: Duration = Duration::from_secs(110);
+pub(super) const TIME_OUT: Duration = Duration::from_secs(110);
+/// The part of it in which a call gets its turn; what is left is enough for a proposal.
+pub(super) const TURN_WITHIN: Duration = Duration::from_mins(1);
 
 /// The agents that a node serves.
-struct Agents {
+pub(super) struct Agents {
     /// The API, through all its layers.
-    router: Router,
-    allowances: Allowances,
+    pub(super) router: Router,
+    pub(super) allowances: Allowances,
 }
 
 /// The query of the address.
@@ -52,21 +57,39 @@ pub(crate) fn service(center: &Center) -> MethodRouter {
 }
 
 impl Agents {
-    async fn answer(&self, mut request: Request) -> Response {
+    pub(super) async fn answer(&self, mut request: Request) -> Response {
+        let end = Instant::now() + TIME_OUT;
         let Ok(Query(asked)) = Query::<Asked>::try_from_uri(request.uri()) else {
             return refused(StatusCode::BAD_REQUEST, "the address takes `?agent=NAME` and nothing else");
         };
-        let Some(token) = request.headers().get(AUTHORIZATION) else {
+        if !request.headers().contains_key(AUTHORIZATION) {
             return refused(StatusCode::UNAUTHORIZED, "send a token: `authorization: Bearer cbk_…`");
-        };
-        let Some(allowance) = self.allowances.of(token.as_bytes()) else {
-            return refused(StatusCode::SERVICE_UNAVAILABLE, "too many agents are at work; try again later");
-        };
+        }
         let client = Client::on_behalf_of(self.router.clone(), &request);
+        // A token can be written in several ways, and a principal can have several.
+        let Ok(MeJson { name: principal, .. }) = client.get(&["me"], &[]).await else {
+            return refused(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the owner of the token is not known now; try again later",
+            );
+        };
+        // Before the body is read.
+        let (allowance, places) = match self.allowances.of(&principal) {
+            Ok((allowance, places)) => (allowance, Arc::new(places)),
+            Err(Full::Own) => {
+                let said = "an agent has one call at a time; send the next once the others are answered";
+                return refused(StatusCode::TOO_MANY_REQUESTS, said);
+            }
+            Err(Full::All) => {
+                return refused(StatusCode::SERVICE_UNAVAILABLE, "too many agents are at work; try again later");
+            }
+        };
         // What reads the request further needs no credential, and can log none.
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(COOKIE);
-        let agent = Agent::new(client, asked.agent.unwrap_or_else(|| AN_AGENT.to_owned()), allowance, TIME_OUT);
+        let name = asked.agent.unwrap_or_else(|| AN_AGENT.to_owned());
+        let time = Time::Until { end, turn: TURN_WITHIN };
+        let agent = Agent::new(client, name, allowance, Some(Arc::downgrade(&places)), time);
         // `access` of the Action Center has checked Host and Origin.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
