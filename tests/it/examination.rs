@@ -211,7 +211,7 @@ fn the_answer_of_a_colleague_is_shown_and_not_taken() {
         let text = format!("Do not click this. &gt; {TEXT}");
         let fields =
             format!("Authentication-Results: mx.corp.example; {results}\r\nReferences: <0@x> <root@one.example>\r\n");
-        fields + &mail(id, from, "Re: Your salary", &text, link)
+        format!("{fields}{}", mail(id, from, "Re: Your salary", &text, link))
     };
     site.deliver("ben@corp.example", 2, &warning("2@corp.example", "ann@corp.example", "dmarc=pass"));
     site.deliver("ben@corp.example", 3, &warning("3@evil.example", "eve@evil.example", "dmarc=pass"));

@@ -116,7 +116,7 @@ impl Conditions {
                 Unbound::Matches { name, text, values } => {
                     let name = format!("matches: {name}");
                     let values: Vec<_> = values.iter().flat_map(|value| texts(&name, value, vars, wrong)).collect();
-                    let patterns = patterns(&name, values.iter().map(ToString::to_string).collect(), wrong);
+                    let patterns = patterns(&name, &values.iter().map(ToString::to_string).collect(), wrong);
                     if !patterns.is_empty() {
                         bound.push(match text {
                             Some(text) => Condition::Matches(text.clone(), patterns),
@@ -259,7 +259,7 @@ fn feature(key: &str, values: &[Value], words: &[String], wrong: &mut Vec<String
 }
 
 /// Reads regular expressions, each once, up to the first that is wrong.
-fn patterns(key: &str, words: BTreeSet<String>, wrong: &mut Vec<String>) -> Vec<Pattern> {
+fn patterns(key: &str, words: &BTreeSet<String>, wrong: &mut Vec<String>) -> Vec<Pattern> {
     let read = if words.len() > MOST_PATTERNS {
         Err(format!("there are {} regular expressions; write {MOST_PATTERNS} at most", words.len()))
     } else {

@@ -43,21 +43,21 @@ pub async fn examine_picked(site: &Site, picked: &Picked) -> Result<Features, Er
     }
 }
 
-/// Returns who sent a reported message as a phishing simulation; `None` if it is not proved to be one. The
-/// header of what is attached to a report can be written by anybody, so the proof is that of the message in the mailbox
-/// of the reporter.
+/// Returns who sent a reported message as a phishing simulation; `None` if it is not proved to be one. The header of
+/// what is attached to a report can be written by anybody, so the proof is that of the message in the mailbox of the
+/// reporter.
 #[boxed]
 pub async fn reported_simulation(
     site: &Site,
     reporter: &str,
-    (kind, reported): (ReportKind, &Features),
+    (kind, message): (ReportKind, &Features),
 ) -> Option<String> {
     let simulations = &site.investigations.simulations;
-    simulations.sender(reported)?;
-    if reported.message_id.is_empty() || !kind.is_counted() {
+    simulations.sender(message)?;
+    if message.message_id.is_empty() || !kind.is_counted() {
         return None;
     }
-    let (mailbox, message_id) = (reporter.to_owned(), reported.message_id.clone());
+    let (mailbox, message_id) = (reporter.to_owned(), message.message_id.clone());
     let picked = Picked { mailbox, message_id, fingerprint: None, locator: None };
     match examine_picked(site, &picked).await {
         Ok(delivered) => simulations.sender(&delivered),
