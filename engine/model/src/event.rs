@@ -122,6 +122,16 @@ pub struct Request {
     pub alert_id: AlertId,
 }
 
+/// Returns who made a request: the requester, or an agent on behalf of the requester. An agent with the token of a service
+/// acts on behalf of the owner of the service.
+pub fn requester_in_words(requested_by: &str, agent: Option<&str>, owner: Option<&str>) -> String {
+    match (agent, owner) {
+        (Some(agent), Some(owner)) => format!("agent {agent} on behalf of {owner}, by {requested_by}"),
+        (Some(agent), None) => format!("agent {agent} on behalf of {requested_by}"),
+        (None, _) => requested_by.to_owned(),
+    }
+}
+
 impl Request {
     /// Returns the selection in words.
     pub fn selection_in_words(&self) -> String {
@@ -152,12 +162,9 @@ impl Request {
         !is_automatic && self.owner.is_none() && !self.always_asks_another() && matches!(self.origin, Origin::Fresh)
     }
 
-    /// Returns who made the request: the requester, or an agent on behalf of the requester.
+    /// Returns who made the request: see [`requester_in_words`].
     pub fn requester_in_words(&self) -> String {
-        match &self.agent {
-            Some(agent) => format!("agent {agent} on behalf of {}", self.requested_by),
-            None => self.requested_by.clone(),
-        }
+        requester_in_words(&self.requested_by, self.agent.as_deref(), self.owner.as_deref())
     }
 
     /// Returns a digest that is the same for requests of the same selection: playbook, inputs, action and picked

@@ -117,9 +117,11 @@ mod tests {
         assert_eq!(Event::Submitted { request: own.clone() }.in_words(), "soft-delete: sender is eve");
         let agents = crate::event::Request { agent: Some("desk".into()), ..own };
         assert_eq!(
-            Event::Submitted { request: agents }.in_words(),
+            Event::Submitted { request: agents.clone() }.in_words(),
             "by agent desk on behalf of ann; soft-delete: sender is eve"
         );
+        let service = crate::event::Request { requested_by: "desk-token".into(), owner: Some("ann".into()), ..agents };
+        assert_eq!(service.requester_in_words(), "agent desk on behalf of ann, by desk-token");
         let reason = StopReason::Person { by: "ann".into() };
         assert_eq!(Event::Paused { reason: reason.clone() }.in_words(), reason.to_string());
         assert_eq!(Event::Finished.in_words(), "");

@@ -104,7 +104,7 @@ pub use credential::{Credential, CredentialKind, ForeignCredential, credential_o
 pub use cron::{Cron, InvalidCron};
 pub use domain::{parse_network, registrable_domain};
 pub use duration::{parse_duration, parse_timeout, show_duration};
-pub use event::{Asked, Event, Origin, Request};
+pub use event::{Asked, Event, Origin, Request, requester_in_words};
 pub use feature_condition::{AuthenticationMethod, AuthenticationResult, FeatureCondition, InvalidResult};
 pub use features::{AskedTexts, Attachment, Authentication, FeatureRequest, Features, Hyperlink, LinkKind};
 pub use gap::Gap;

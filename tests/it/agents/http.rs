@@ -129,7 +129,7 @@ fn agents_over_http_act_as_themselves_and_hostile_mail_ends_as_pending_proposals
         (one.join().unwrap(), other.join().unwrap())
     });
     for (ids, requester, by) in [
-        (&of_desk, "desk-service", "agent desk on behalf of desk-service"),
+        (&of_desk, "desk-service", "agent desk on behalf of ann, by desk-service"),
         (&of_ann, "ann", "agent mcp-client on behalf of ann"),
     ] {
         for id in ids {

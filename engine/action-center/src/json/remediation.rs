@@ -46,6 +46,9 @@ pub struct RemediationJson {
     pub selection: String,
     pub plan_digest: Option<String>,
     pub requested_by: String,
+    /// The owner of the service that asked, at that time; null for a person.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// The name of the AI agent that asked on behalf of the requester; null if none did.
     #[serde(default)]
     pub agent: Option<String>,
@@ -106,6 +109,7 @@ impl From<&Remediation> for RemediationJson {
             selection: request.selection_in_words(),
             plan_digest: plan.map(|plan| plan.digest.to_string()),
             requested_by: request.requested_by.clone(),
+            owner: request.owner.clone(),
             agent: request.agent.clone(),
             decided_by: remediation.decided_by.clone(),
             deadline: remediation.approval.as_ref().map(|approval| approval.deadline.to_string()),

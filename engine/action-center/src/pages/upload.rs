@@ -1,4 +1,4 @@
-//! A message in a file (`.eml`) as the root of an investigation. The file is examined and not kept, and its name is not
+//! A message in a file (`.eml`, or `.msg` of Outlook) as the root of an investigation. The file is examined and not kept, and its name is not
 //! read.
 
 use axum::extract::multipart::{Multipart, MultipartError, MultipartRejection};
@@ -57,8 +57,8 @@ fn form_with(frame: &Frame, attached: &Markup) -> Markup {
             form method="post" action="/search/file" enctype="multipart/form-data" {
                 (layout::form_token(frame))
                 div .fields {
-                    label { "Message file (.eml), at most " (LARGEST_MESSAGE >> 20) " MiB"
-                        input type="file" name="message" accept=".eml,message/rfc822" required; }
+                    label { "Message file (.eml or .msg), at most " (LARGEST_MESSAGE >> 20) " MiB"
+                        input type="file" name="message" accept=".eml,.msg,message/rfc822,application/vnd.ms-outlook" required; }
                     (attached)
                 }
                 p .note { "The message is examined and not kept. Its copies are searched for, and a plan to remove them is made." }
@@ -95,9 +95,14 @@ pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, re
 async fn started(center: &Center, who: &Principal, request: Request) -> Result<Response, Problem> {
     let sent = Sent::of(Multipart::from_request(request, &()).await).await?;
     if sent.message.is_empty() {
-        return Err(Problem::bad_request("the file is empty, or none was chosen: choose a message file (.eml)"));
+        return Err(Problem::bad_request(
+            "the file is empty, or none was chosen: choose a message file (.eml or .msg)",
+        ));
     }
     let found = center.api().examine_raw(who, center.settings().host.as_deref(), &sent.message).await?;
+    if found.is_empty() {
+        return Err(Problem::bad_request("the file of Outlook has no message: choose the message that was saved"));
+    }
     if found.len() > 1 && sent.is_attached.is_none() {
         let detail = "the file has a message, and another message is attached to it: choose the file again, and the one \
                       that is meant; of a mail that reports another, it is the attached one";

@@ -1,7 +1,7 @@
 //! The summary of a remediation: its state, and the next step.
 
 use clawback_action_center::json::{DetailJson, LookedAgainJson, RemediationJson, VerificationJson};
-use clawback_model::{Counts, PlanFacts, Status, visible};
+use clawback_model::{Counts, PlanFacts, Status, requester_in_words, visible};
 
 use crate::args::{Format, Global};
 use crate::failure::{Exit, Failure};
@@ -41,17 +41,11 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     }
 }
 
-/// Who made the request: the requester, or an agent on behalf of the requester.
-fn requested_by(remediation: &RemediationJson) -> String {
-    match &remediation.agent {
-        Some(agent) => format!("agent {agent} on behalf of {}", remediation.requested_by),
-        None => remediation.requested_by.clone(),
-    }
-}
-
 /// Prints the fields of a remediation that a person needs first, and the next step.
 pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     let remediation = &detail.remediation;
+    let RemediationJson { requested_by, agent, owner, .. } = remediation;
+    let requested_by = requester_in_words(requested_by, agent.as_deref(), owner.as_deref());
     let mut pairs = vec![
         ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
@@ -61,7 +55,7 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
         ("approval ID", remediation.approval_id.clone()),
         ("investigation", remediation.investigation_id.clone()),
         ("page", remediation.url.clone().unwrap_or_default()),
-        ("requested by", requested_by(remediation)),
+        ("requested by", requested_by),
         ("decided by", decided_by(detail)),
     ];
     if let (Some(digest), Some(facts)) = (&remediation.plan_digest, &remediation.facts) {
