@@ -38,6 +38,12 @@ pub(crate) fn unless_cut(holds: bool, is_cut: impl FnOnce() -> bool) -> Option<b
     (holds || !is_cut()).then_some(holds)
 }
 
+/// Returns whether a domain is this one, or beneath it.
+pub(crate) fn is_within(domain: &str, parent: &str) -> bool {
+    let (domain, parent) = (domain.to_lowercase(), parent.to_lowercase());
+    domain == parent || domain.strip_suffix(&parent).is_some_and(|below| below.ends_with('.'))
+}
+
 /// Returns whether a domain is one of these, or a sub-domain of one that begins with `*.`.
 pub(crate) fn is_domain_of(domain: &str, any: &[String]) -> bool {
     any.iter().any(|one| match one.strip_prefix("*.") {

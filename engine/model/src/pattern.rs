@@ -1,6 +1,5 @@
 //! Regular expressions in conditions and scripts: bounded in size, and matched in linear time.
 
-use std::fmt;
 use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
@@ -18,11 +17,8 @@ const DEEPEST: u32 = 50;
 
 /// A regular expression in the syntax of the crate `regex`: without back references and look-around, so that a match
 /// takes time in proportion to the text. It is searched for anywhere in the text, without case.
-#[derive(Clone)]
-pub struct Pattern {
-    text: String,
-    compiled: Regex,
-}
+#[derive(Debug, Clone)]
+pub struct Pattern(Regex);
 
 /// Why a text is no [`Pattern`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,12 +38,12 @@ impl Pattern {
     /// Returns whether the expression matches the text as it is, or as conditions compare it ([`normalise`]): an
     /// expression can name what the normal form does not have, such as `ß` or two spaces.
     pub fn matches(&self, text: &str) -> bool {
-        self.compiled.is_match(text) || self.compiled.is_match(&normalise(text))
+        self.0.is_match(text) || self.0.is_match(&normalise(text))
     }
 
     /// Returns the expression as it was given.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.0.as_str()
     }
 }
 
@@ -73,29 +69,17 @@ impl FromStr for Pattern {
         if compiled.is_match("") {
             return Err(InvalidPattern::MatchesNothing);
         }
-        Ok(Self { text: text.to_owned(), compiled })
+        Ok(Self(compiled))
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.as_str() == other.as_str()
     }
 }
 
 impl Eq for Pattern {}
-
-impl fmt::Debug for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pattern").field(&self.text).finish()
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -135,25 +135,12 @@ impl Report {
         // A root has no longer texts than a line.
         let root = Root::of(features);
         let subject = root.subject().to_owned();
-        if kind.is_counted() {
-            let (message_id, sender) = (root.message_id().to_owned(), root.identity().address.clone());
-            let (root, not_counted) = (Some(root), None);
-            let simulation = None;
-            return Self {
-                id,
-                reporter,
-                reported_at,
-                source,
-                kind,
-                message_id,
-                sender,
-                subject,
-                root,
-                not_counted,
-                simulation,
-            };
-        }
-        let (message_id, sender, root, not_counted, simulation) = (String::new(), String::new(), None, None, None);
+        let (message_id, sender, root) = if kind.is_counted() {
+            (root.message_id().to_owned(), root.identity().address.clone(), Some(root))
+        } else {
+            (String::new(), String::new(), None)
+        };
+        let (not_counted, simulation) = (None, None);
         Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root, not_counted, simulation }
     }
 

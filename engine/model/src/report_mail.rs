@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::comparison::is_within;
 use crate::features::Features;
 use crate::message::{Message, domain_of};
 use crate::report::{NotCounted, REPORTS_KEPT, ReportKind, check_reporter, reported};
@@ -92,10 +93,7 @@ impl ReportMailRules {
 
     fn is_of_reporters(&self, address: &str) -> bool {
         let domain = domain_of(address);
-        self.domains.iter().any(|own| {
-            let own = own.to_lowercase();
-            domain == own || domain.strip_suffix(&own).is_some_and(|below| below.ends_with('.'))
-        })
+        self.domains.iter().any(|own| is_within(domain, own))
     }
 }
 

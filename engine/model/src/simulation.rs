@@ -10,6 +10,7 @@ mod vendors;
 use serde::{Deserialize, Serialize};
 
 use self::vendors::VENDORS;
+use crate::comparison::is_within;
 use crate::domain::parse_network;
 use crate::features::Features;
 use crate::message::domain_of;
@@ -110,7 +111,7 @@ impl Simulations {
             return Some(OF_THE_SITE.to_owned());
         }
         let senders = [domain_of(&features.from_address), domain_of(&features.envelope_from)];
-        self.domains.iter().find(|domain| senders.iter().any(|sender| is_within(sender, domain))).cloned()
+        self.domains.iter().find(|domain| senders.iter().any(|sender| is_within(sender, domain.trim()))).cloned()
     }
 
     /// The rows of the shipped list that count.
@@ -131,13 +132,10 @@ pub fn simulation_in_words(sender: &str) -> String {
 
 /// Returns whether a trusted server verified a signature of one of these domains.
 fn is_signed_by<S: AsRef<str>>(features: &Features, domains: &[S]) -> bool {
-    features.dkim_verified.iter().any(|verified| domains.iter().any(|domain| is_within(verified, domain.as_ref())))
-}
-
-/// Returns whether a domain is this one, or beneath it.
-fn is_within(domain: &str, parent: &str) -> bool {
-    let (domain, parent) = (domain.to_lowercase(), parent.trim().to_lowercase());
-    domain == parent || domain.strip_suffix(&parent).is_some_and(|below| below.ends_with('.'))
+    features
+        .dkim_verified
+        .iter()
+        .any(|verified| domains.iter().any(|domain| is_within(verified, domain.as_ref().trim())))
 }
 
 /// Splits `NAME: part of the value`.

@@ -100,9 +100,6 @@ async fn started(center: &Center, who: &Principal, request: Request) -> Result<R
         ));
     }
     let found = center.api().examine_raw(who, center.settings().host.as_deref(), &sent.message).await?;
-    if found.is_empty() {
-        return Err(Problem::bad_request("the file of Outlook has no message: choose the message that was saved"));
-    }
     if found.len() > 1 && sent.is_attached.is_none() {
         let detail = "the file has a message, and another message is attached to it: choose the file again, and the one \
                       that is meant; of a mail that reports another, it is the attached one";

@@ -112,7 +112,7 @@ impl Clusters {
         let commons = Commons::default();
         let is_imitated = self.root.is_imitation_of(&identity, &calls, &commons);
         let shared = Shared {
-            likeness: self.root.likeness_in(&message.mailbox, features),
+            likeness: self.root.likeness_of(&message.mailbox, features, &identity, &calls),
             entities: Entities::of(features),
             has_subject: self.traits.subject.as_ref() == Some(&comparable_subject(&message.subject)),
             identity,

@@ -61,20 +61,35 @@ impl Root {
 
     /// Compares an examined message with this root.
     pub fn likeness(&self, features: &Features) -> Likeness {
-        Likeness::of(self, &features.sketch, &Identity::of(features), &Calls::of(features), &Commons::default())
+        self.compared(features, &Identity::of(features), &Calls::of(features))
     }
 
     /// Compares an examined message of a mailbox with this root, as [`Root::likeness`] does. A colleague who answers the
     /// root quotes it, and is no sender of a copy.
     pub(crate) fn likeness_in(&self, mailbox: &str, features: &Features) -> Likeness {
-        let likeness = self.likeness(features);
-        if self.is_answered_by(mailbox, features) { likeness.of_an_answer() } else { likeness }
+        self.likeness_of(mailbox, features, &Identity::of(features), &Calls::of(features))
+    }
+
+    /// See [`Root::likeness_in`]; `identity` and `calls` are those of the message.
+    pub(crate) fn likeness_of(
+        &self,
+        mailbox: &str,
+        features: &Features,
+        identity: &Identity,
+        calls: &Calls,
+    ) -> Likeness {
+        let likeness = self.compared(features, identity, calls);
+        if self.is_answered_by(mailbox, features, identity) { likeness.of_an_answer() } else { likeness }
+    }
+
+    fn compared(&self, features: &Features, identity: &Identity, calls: &Calls) -> Likeness {
+        Likeness::of(self, &features.sketch, identity, calls, &Commons::default())
     }
 
     /// Returns whether a colleague of the owner of the mailbox answers this root (RFC 5322, section 3.6.4). Anybody can
     /// write the field, so only a sender counts who is proved to be of the domain of the mailbox, and is not the root's.
-    fn is_answered_by(&self, mailbox: &str, features: &Features) -> bool {
-        let (id, sender) = (self.message_id(), Identity::of(features));
+    fn is_answered_by(&self, mailbox: &str, features: &Features, sender: &Identity) -> bool {
+        let id = self.message_id();
         let is_colleague = sender.is_authenticated
             && !is_free_mail(&sender.domain)
             && sender.domain == registrable_domain(domain_of(mailbox)).to_lowercase()
