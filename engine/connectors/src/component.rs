@@ -17,7 +17,7 @@ use crate::imports::guest::Guest;
 use crate::limits::{STACK_BYTES, TICK};
 
 /// The interfaces of this package, at this compatible version, that a component may import.
-const IMPORTS: [&str; 7] = ["types", "settings", "log", "clock", "mail-stream", "folder", "http"];
+const IMPORTS: [&str; 8] = ["types", "settings", "log", "clock", "memo", "mail-stream", "folder", "http"];
 /// The interface that a connector may lack.
 const EXAMINER: &str = "clawback:mail-store/examiner@0.2.0";
 const PACKAGE: &str = "clawback:mail-store/";

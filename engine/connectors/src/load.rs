@@ -16,6 +16,7 @@ use crate::examiner::{Examination, Examiner};
 use crate::granted::context::GrantContext;
 use crate::granted::endpoint::HttpGrants;
 use crate::granted::grants::{self, Grants, Settings};
+use crate::granted::memo::Memo;
 use crate::granted::terms;
 use crate::label::Label;
 use crate::mail_store::{CallError, Capabilities};
@@ -254,6 +255,7 @@ fn no_grants(options: &HostOptions, store: &str, connector: &str) -> Arc<Grants>
         server: None,
         folder: None,
         http: HttpGrants::default(),
+        memo: Memo::default(),
     })
 }
 

@@ -1,10 +1,13 @@
 //! The violations. Each states what the host must do about it.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use clawback_connector_sdk::{
-    folder, http, mail_stream,
-    types::{Error, Located, MessagePage, Outcome, Query},
+    folder,
+    host::{Granted, Host as _, Http as _, Level, Memo as _, Request, Scope},
+    mail_stream,
+    types::{Error, Located, MessagePage, Outcome},
 };
 
 use crate::benign;
@@ -57,6 +60,11 @@ pub(crate) enum Behaviour {
     Noisy,
     /// `long-locator`: a locator above 1,024 bytes.
     LongLocator,
+    /// `memo`: keeps its mailbox's name for other calls, in both scopes. Answers like `forbidden-host` with what it finds
+    /// there before.
+    Memo,
+    /// `sleep`: waits for ever. The time-out of the call ends it.
+    Sleep,
     /// `throttled`: answers `throttled(1500)` to search and apply.
     Throttled,
     /// `denied`: answers `denied` to search and apply.
@@ -88,6 +96,8 @@ impl Behaviour {
             "garbage" => Self::Garbage,
             "noisy" => Self::Noisy,
             "long-locator" => Self::LongLocator,
+            "memo" => Self::Memo,
+            "sleep" => Self::Sleep,
             "throttled" => Self::Throttled,
             "denied" => Self::Denied,
             _ => Self::Benign,
@@ -116,7 +126,7 @@ pub(crate) fn in_describe(behaviour: Behaviour) {
 
 pub(crate) fn in_search(
     behaviour: Behaviour,
-    _query: &Query,
+    mailbox: &str,
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
@@ -145,6 +155,8 @@ pub(crate) fn in_search(
         Behaviour::HugeHeaders => tell(&mut page, &[flood()]),
         Behaviour::ForbiddenFile => tell(&mut page, &forbidden_files()),
         Behaviour::EndlessCursor => page.next = Some("again".into()),
+        Behaviour::Memo => tell(&mut page, &memo(mailbox)),
+        Behaviour::Sleep => Granted.sleep(Duration::MAX),
         Behaviour::Garbage => {
             for message in &mut page.messages {
                 message.subject = "\u{1b}[2J\u{202e}=HYPERLINK(\"x\")\0\r\n<script>".into();
@@ -154,11 +166,7 @@ pub(crate) fn in_search(
         }
         Behaviour::Noisy => {
             for number in 0..100_000_u32 {
-                clawback_connector_sdk::host::Host::log(
-                    &clawback_connector_sdk::host::Granted,
-                    clawback_connector_sdk::host::Level::Error,
-                    &format!("line {number}\n{}", "x".repeat(200)),
-                );
+                Granted.log(Level::Error, &format!("line {number}\n{}", "x".repeat(200)));
             }
         }
         Behaviour::LongLocator => {
@@ -198,7 +206,7 @@ pub(crate) fn in_apply(behaviour: Behaviour, mut outcomes: Vec<Outcome>) -> Resu
 }
 
 fn forbidden_host() -> Vec<String> {
-    let request = http::Request {
+    let request = Request {
         endpoint: "http://169.254.169.254".into(),
         method: "GET".into(),
         path: "/latest/meta-data/".into(),
@@ -209,19 +217,29 @@ fn forbidden_host() -> Vec<String> {
         Ok(_) => "mail-stream: OPEN".to_owned(),
         Err(error) => format!("mail-stream: {error:?}"),
     };
-    vec![format!("http: {:?}", http::send(&request)), mail]
+    vec![format!("http: {:?}", Granted.send(&request)), mail]
+}
+
+fn memo(mailbox: &str) -> Vec<String> {
+    [Scope::Mailbox, Scope::Store]
+        .map(|scope| {
+            let found = Granted.get(scope, "note").map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let kept = Granted.put(scope, "note", mailbox.as_bytes(), Duration::from_mins(1));
+            format!("found {found:?}, kept {kept}")
+        })
+        .to_vec()
 }
 
 fn flood() -> String {
     let many = crate::setting("requests").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let request = http::Request {
+    let request = Request {
         endpoint: "flood".into(),
         method: "GET".into(),
         path: "/".into(),
         headers: Vec::new(),
         body: Vec::new(),
     };
-    let answers = http::send_many(&vec![request; many]);
+    let answers = Granted.send_many(&vec![request; many]);
     let (taken, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.is_ok());
     format!("{} taken, {} refused", taken.len(), refused.len())
 }

@@ -51,8 +51,8 @@ impl Connector for Hostile {
         }
     }
 
-    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
-        behaviour::in_search(Behaviour::of(mailbox), query, cursor, most)
+    fn search(&self, mailbox: &str, _query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
+        behaviour::in_search(Behaviour::of(mailbox), mailbox, cursor, most)
     }
 
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {

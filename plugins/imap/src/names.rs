@@ -165,6 +165,8 @@ mod tests {
         fn now(&self) -> i64 {
             0
         }
+
+        fn sleep(&self, _: std::time::Duration) {}
     }
 
     fn namespaces(personal: &[&str], foreign: &[&str]) -> Namespaces {

@@ -1,13 +1,17 @@
 //! The host's grants as traits: [`Granted`] is the real implementation, tests have their own.
 
-use crate::bindings::clawback::mail_store::{clock, folder as wit_folder, log, mail_stream, settings};
+use std::time::Duration;
+
+use crate::bindings::clawback::mail_store::{clock, folder as wit_folder, http, log, mail_stream, memo, settings};
 pub use crate::bindings::clawback::mail_store::{
     folder::{Entry, EntryKind, FolderError},
+    http::{HttpError, Request, Response},
     log::Level,
     mail_stream::StreamError,
+    memo::Scope,
 };
 
-/// Settings and log lines, which every connector has.
+/// Settings, log lines and the clock, which every connector has.
 pub trait Host {
     /// Returns a non-secret setting of this store, as the operator wrote it.
     fn setting(&self, key: &str) -> Option<String>;
@@ -15,6 +19,26 @@ pub trait Host {
     fn log(&self, level: Level, text: &str);
     /// Returns the time in microseconds since 1970-01-01 UTC.
     fn now(&self) -> i64;
+    /// Waits. The time counts towards the call's time-out.
+    fn sleep(&self, time: Duration);
+}
+
+/// Sends requests to granted endpoints; the methods are those of the interface `http`.
+pub trait Http {
+    /// Returns the response, with any status.
+    fn send(&self, request: &Request) -> Result<Response, HttpError>;
+    /// Returns the responses in the order of the requests, several of which run concurrently.
+    fn send_many(&self, requests: &[Request]) -> Vec<Result<Response, HttpError>>;
+    /// Returns the response with at most `most` bytes of its body.
+    fn send_prefix(&self, request: &Request, most: u64) -> Result<Response, HttpError>;
+}
+
+/// Keeps values between calls; the methods are those of the interface `memo`. A call may find none.
+pub trait Memo {
+    /// Returns the value that was put under this key.
+    fn get(&self, scope: Scope, key: &str) -> Option<Vec<u8>>;
+    /// Keeps a value, at most an hour. Returns whether it was kept.
+    fn put(&self, scope: Scope, key: &str, value: &[u8], time: Duration) -> bool;
 }
 
 /// Opens authenticated connections to the store's server.
@@ -72,6 +96,34 @@ impl Host for Granted {
 
     fn now(&self) -> i64 {
         clock::now()
+    }
+
+    fn sleep(&self, time: Duration) {
+        clock::sleep(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    }
+}
+
+impl Http for Granted {
+    fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        http::send(request)
+    }
+
+    fn send_many(&self, requests: &[Request]) -> Vec<Result<Response, HttpError>> {
+        http::send_many(requests)
+    }
+
+    fn send_prefix(&self, request: &Request, most: u64) -> Result<Response, HttpError> {
+        http::send_prefix(request, most)
+    }
+}
+
+impl Memo for Granted {
+    fn get(&self, scope: Scope, key: &str) -> Option<Vec<u8>> {
+        memo::get(scope, key)
+    }
+
+    fn put(&self, scope: Scope, key: &str, value: &[u8], time: Duration) -> bool {
+        memo::put(scope, key, value, u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
     }
 }
 

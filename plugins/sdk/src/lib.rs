@@ -6,7 +6,8 @@
 //!
 //! The other modules are what connectors must not decide individually: the [`fingerprint`] of a message, special folder
 //! names ([`place`]), the meaning of a query ([`matching`]), hostile headers as text ([`header`]), the sender of a
-//! message ([`sender`]), and the size of a page ([`page`]).
+//! message ([`sender`]), and the size of a page ([`page`]). [`web`] is for stores with an API over HTTP, and [`memo`] for
+//! what they keep between calls.
 
 pub mod attachment;
 mod bindings;
@@ -18,6 +19,7 @@ pub mod fingerprint;
 pub mod header;
 pub mod host;
 pub mod matching;
+pub mod memo;
 /// The comparison of texts: the host's own file, so that all connectors compare by the same rule.
 #[path = "../../../engine/model/src/normal.rs"]
 pub mod normal;
@@ -27,9 +29,10 @@ mod parameter;
 pub mod place;
 pub mod sender;
 pub mod utf7;
+pub mod web;
 mod words;
 
-pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
+pub use bindings::clawback::mail_store::{folder, mail_stream, types};
 #[doc(hidden)]
 pub use bindings::exports;
 pub use bindings::exports::clawback::mail_store::examiner;

@@ -158,6 +158,8 @@ mod tests {
         fn now(&self) -> i64 {
             0
         }
+
+        fn sleep(&self, _: std::time::Duration) {}
     }
 
     #[test]

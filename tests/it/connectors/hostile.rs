@@ -208,3 +208,29 @@ async fn a_noisy_connector_does_not_fail_its_call() {
         host(SandboxLimits { cpu: Duration::from_secs(20), ..limits() }).load("corp", &hostile("")).await.unwrap();
     assert_eq!(page(&*store, "noisy", None).await.unwrap().len(), 3);
 }
+
+async fn subject(store: &dyn MailStore, mailbox: &str) -> String {
+    let page = store.search(&mailbox.into(), &Query::default(), None, 100).await.unwrap();
+    page.items[0].subject.clone()
+}
+
+#[tokio::test]
+async fn what_a_call_keeps_is_found_by_calls_for_the_same_mailbox_only() {
+    let store = store("").await;
+    let nothing = "found None, kept true; found None, kept false";
+    assert_eq!(subject(&*store, "memo@one.test").await, nothing);
+    let again = subject(&*store, "memo@one.test").await;
+    assert!(again.starts_with("found Some(\"memo@one.test\"), kept true"), "{again}");
+    assert!(again.ends_with("found None, kept false"), "a call for a mailbox keeps nothing for others: {again}");
+    assert_eq!(subject(&*store, "memo@two.test").await, nothing);
+    let other = self::store("").await;
+    assert_eq!(subject(&*other, "memo@one.test").await, nothing, "nor does another store find it");
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_the_call() {
+    let limits = SandboxLimits { call_timeout: Duration::from_millis(200), ..limits() };
+    let store = host(limits).load("corp", &hostile("")).await.unwrap();
+    let error = page(&*store, "sleep", None).await.unwrap_err().to_string();
+    assert!(error.contains("did not finish within 200ms"), "{error}");
+}

@@ -16,6 +16,7 @@ use crate::granted::dial::{self, Target};
 use crate::granted::endpoint::HttpGrants;
 use crate::granted::folder::GrantedFolder;
 use crate::granted::login::Known;
+use crate::granted::memo::Memo;
 use crate::granted::pool::Pool;
 use crate::granted::sasl::{Auth, PasswordFile};
 use crate::granted::seats::Seats;
@@ -38,6 +39,7 @@ pub(crate) struct Grants {
     pub(crate) server: Option<MailServer>,
     pub(crate) folder: Option<GrantedFolder>,
     pub(crate) http: HttpGrants,
+    pub(crate) memo: Memo,
 }
 
 impl Grants {
@@ -64,6 +66,7 @@ impl Grants {
             server,
             folder,
             http: HttpGrants::of(context, &clock)?,
+            memo: Memo::default(),
             clock,
         })
     }

@@ -103,6 +103,17 @@ impl HttpGrants {
         request: Request,
         room: &Room,
     ) -> Result<Response, HttpError> {
+        self.send_prefix(mailbox, request, room, u64::MAX).await
+    }
+
+    /// Like [`send`](Self::send), but ends the response after `most` bytes of its body.
+    pub(crate) async fn send_prefix(
+        &self,
+        mailbox: Option<&str>,
+        request: Request,
+        room: &Room,
+        most: u64,
+    ) -> Result<Response, HttpError> {
         let shown = || clawback_model::visible_line(&request.endpoint, 60);
         let endpoint =
             self.get(&request.endpoint).ok_or_else(|| denied(format!("endpoint `{}` was not granted", shown())))?;
@@ -129,8 +140,12 @@ impl HttpGrants {
         if !room.take(fields) {
             return Err(HttpError::TooLarge(announced as u64));
         }
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| Unanswered::from(&error))? {
+        while body.len() < most
+            && let Some(mut chunk) = answer.chunk().await.map_err(|error| Unanswered::from(&error))?
+        {
+            chunk.truncate(most - body.len());
             if !room.take(chunk.len()) {
                 return Err(HttpError::TooLarge(announced.max(fields + body.len() + chunk.len()) as u64));
             }

@@ -18,6 +18,7 @@ mod headers;
 pub(crate) mod http;
 mod login;
 mod mechanism;
+pub(crate) mod memo;
 mod outbound;
 mod pool;
 mod sasl;

@@ -12,9 +12,17 @@ use crate::limits::SandboxLimits;
 
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
+        self.send_prefix(request, u64::MAX).await
+    }
+
+    async fn send_prefix(
+        &mut self,
+        request: http::Request,
+        most: u64,
+    ) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
         let room = Room::of(self.grants.limits.bulk_bytes);
         let sent = if self.may_send() {
-            self.grants.http.send(self.mailbox.as_deref(), request.into(), &room).await
+            self.grants.http.send_prefix(self.mailbox.as_deref(), request.into(), &room, most).await
         } else {
             Err(self.too_many())
         };
@@ -107,6 +115,7 @@ mod tests {
     use crate::granted::endpoint::tests::grants;
     use crate::granted::grants::{Grants, Settings};
     use crate::granted::http::tests::serve;
+    use crate::granted::memo::Memo;
     use crate::imports::guest::Guest;
     use crate::label::Label;
     use crate::limits::SandboxLimits;
@@ -126,6 +135,7 @@ mod tests {
             server: None,
             folder: None,
             http,
+            memo: Memo::default(),
         };
         let request = http::Request {
             endpoint: "api".into(),

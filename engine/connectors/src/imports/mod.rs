@@ -7,4 +7,5 @@ pub(crate) mod guest;
 mod http;
 mod log;
 mod mail_stream;
+mod memo;
 mod settings;

@@ -73,6 +73,8 @@ impl Host for Scripted {
     fn now(&self) -> i64 {
         0
     }
+
+    fn sleep(&self, _: std::time::Duration) {}
 }
 
 impl MailServer for Scripted {

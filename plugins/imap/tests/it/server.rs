@@ -240,6 +240,8 @@ impl Host for Tcp {
     fn now(&self) -> i64 {
         0
     }
+
+    fn sleep(&self, _: std::time::Duration) {}
 }
 
 impl MailServer for Tcp {

@@ -156,6 +156,8 @@ impl Host for Disk {
     fn now(&self) -> i64 {
         0
     }
+
+    fn sleep(&self, _: std::time::Duration) {}
 }
 
 impl Folder for Disk {

@@ -108,6 +108,19 @@ async fn slow_server() -> (u16, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
+async fn a_prefix_takes_no_more_room_than_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, _heard) = serve("HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n0123456789").await;
+    let grants = grants(port, folder.path(), "allow-private-network = true").unwrap();
+    let whole = grants.send(None, get("/"), &Room::of(1_000)).await.unwrap();
+    assert!(whole.body.len() > 2);
+    for most in [0_u8, 2, 100] {
+        let part = grants.send_prefix(None, get("/"), &Room::of(1_000), most.into()).await.unwrap();
+        assert_eq!((part.status, &*part.body), (whole.status, &whole.body[..whole.body.len().min(most.into())]));
+    }
+}
+
+#[tokio::test]
 async fn no_more_requests_at_once_than_the_endpoint_bears() {
     let folder = tempfile::tempdir().unwrap();
     let (port, most) = slow_server().await;
