@@ -115,8 +115,8 @@ async fn a_prefix_takes_no_more_room_than_it_has() {
     let whole = grants.send(None, get("/"), &Room::of(1_000)).await.unwrap();
     assert!(whole.body.len() > 2);
     for most in [0_u8, 2, 100] {
-        let part = grants.send_prefix(None, get("/"), &Room::of(1_000), most.into()).await.unwrap();
-        assert_eq!((part.status, &*part.body), (whole.status, &whole.body[..whole.body.len().min(most.into())]));
+        let prefix = grants.send_prefix(None, get("/"), &Room::of(1_000), most.into()).await.unwrap();
+        assert_eq!((prefix.status, &*prefix.body), (whole.status, &whole.body[..whole.body.len().min(most.into())]));
     }
 }
 
