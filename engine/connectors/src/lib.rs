@@ -40,6 +40,6 @@ pub use granted::secret::Secret;
 pub use host::{Host, HostError};
 pub use limits::SandboxLimits;
 pub use load::LoadError;
-pub use mail_store::{ActionTarget, CallError, Capabilities, Examined, MailStore, Page, Readiness};
+pub use mail_store::{ActionTarget, CallError, Capabilities, CredentialTrial, Examined, MailStore, Page, Readiness};
 pub use options::HostOptions;
 pub use probe::{Probe, ProbeError, Survey, Visit, Which, check, survey};

@@ -57,6 +57,15 @@ pub struct Readiness {
     pub visible: Option<String>,
 }
 
+/// The result of obtaining one credential that a store uses, without using it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialTrial {
+    /// What it is for, such as the endpoint `api`, in words.
+    pub what: String,
+    /// Why it cannot be obtained, and what to do.
+    pub problem: Option<String>,
+}
+
 /// One message to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionTarget {
@@ -209,6 +218,12 @@ pub trait MailStore: Send + Sync {
     ) -> Result<Vec<Examined>, CallError> {
         let detail = "it cannot examine messages".to_owned();
         Err(CallError::Permanent { store: Arc::clone(self.name()), detail })
+    }
+
+    /// Obtains each credential of its own for a mailbox, or, without one, each that serves all mailboxes. Those that
+    /// the operator wrote down, such as a password, are not tried.
+    async fn try_credentials(&self, _mailbox: Option<&str>) -> Vec<CredentialTrial> {
+        Vec::new()
     }
 
     /// Returns what is known about each action in advance. Changes nothing.

@@ -1,5 +1,5 @@
-//! Probes of a store, for `clawback connectors check` and `clawback doctor`: whether it can be reached, the login
-//! works, it answers, and which obstacles are known for each action.
+//! Probes of a store, for `clawback connectors check` and `clawback doctor`: whether its tokens can be obtained, it can be
+//! reached, the login works, it answers, and which obstacles are known for each action.
 
 use crate::boxed::boxed;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clawback_model::{Gap, LocationKind, Query};
 use futures::StreamExt as _;
 
-use crate::mail_store::{CallError, MailStore, Readiness};
+use crate::mail_store::{CallError, CredentialTrial, MailStore, Readiness};
 
 /// The number of mailboxes that are probed by default.
 const SAMPLE: usize = 5;
@@ -79,6 +79,8 @@ pub enum Which {
 pub struct Visit {
     /// The mailbox.
     pub mailbox: Arc<str>,
+    /// The credentials of this mailbox that were tried.
+    pub credentials: Vec<CredentialTrial>,
     /// The time until its inbox answered, login included.
     pub took: Duration,
     /// What is known about each action, or why the mailbox could not be opened.
@@ -88,6 +90,8 @@ pub struct Visit {
 /// The results of probing several mailboxes of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
+    /// The credentials for all mailboxes that were tried.
+    pub credentials: Vec<CredentialTrial>,
     /// The number of its mailboxes.
     pub mailboxes: usize,
     /// Mailboxes whose names could not be returned.
@@ -99,6 +103,7 @@ pub struct Survey {
 /// Logs in to several mailboxes and returns what is known about each action in each. Changes nothing.
 #[boxed]
 pub async fn survey(store: &dyn MailStore, which: &Which) -> Result<Survey, ProbeError> {
+    let credentials = store.try_credentials(None).await;
     let (mut all, mut gaps, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {
         let page = store.mailboxes(cursor, PAGE).await?;
@@ -116,10 +121,11 @@ pub async fn survey(store: &dyn MailStore, which: &Which) -> Result<Survey, Prob
     };
     let at_once = AT_ONCE.min(store.capabilities().calls as usize).max(1);
     let visits = futures::stream::iter(chosen).map(|mailbox| visit(store, mailbox)).buffered(at_once).collect().await;
-    Ok(Survey { mailboxes: all.len(), gaps, visits })
+    Ok(Survey { credentials, mailboxes: all.len(), gaps, visits })
 }
 
 async fn visit(store: &dyn MailStore, mailbox: Arc<str>) -> Visit {
+    let credentials = store.try_credentials(Some(&mailbox)).await;
     let began = Instant::now();
     let looked = look(store, &mailbox).await;
     let took = began.elapsed();
@@ -130,7 +136,7 @@ async fn visit(store: &dyn MailStore, mailbox: Arc<str>) -> Visit {
         }
         Err(error) => Err(error),
     };
-    Visit { mailbox, took, seen }
+    Visit { mailbox, credentials, took, seen }
 }
 
 /// Returns the first, the last, and others at equal distances.

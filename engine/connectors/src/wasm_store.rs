@@ -17,7 +17,7 @@ use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::imports::bindings::examining::MessageExaminerPre;
 use crate::imports::bindings::examining::exports::clawback::mail_store::examiner as examiner_wit;
 use crate::imports::guest::{Guest, Trouble};
-use crate::mail_store::{ActionTarget, CallError, Capabilities, Examined, MailStore, Page, Readiness};
+use crate::mail_store::{ActionTarget, CallError, Capabilities, CredentialTrial, Examined, MailStore, Page, Readiness};
 use crate::{contract, convert};
 
 /// A configured store that is accessed by a component.
@@ -335,6 +335,18 @@ impl MailStore for WasmStore {
             }
         }
         Ok(answers)
+    }
+
+    async fn try_credentials(&self, mailbox: Option<&str>) -> Vec<CredentialTrial> {
+        let logins = self.grants.server.iter().filter_map(|server| server.auth.tokens());
+        let mut trials = Vec::new();
+        for tokens in logins.chain(self.grants.http.tokens()) {
+            trials.extend(tokens.attempt(mailbox).await);
+        }
+        for problem in trials.iter_mut().filter_map(|trial| trial.problem.as_mut()) {
+            *problem = visible_line(problem, self.grants.limits.text_chars);
+        }
+        trials
     }
 
     async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {

@@ -229,8 +229,7 @@ async fn what_a_call_keeps_is_found_by_calls_for_the_same_mailbox_only() {
 
 #[tokio::test]
 async fn a_wait_ends_with_the_call() {
-    let limits = SandboxLimits { call_timeout: Duration::from_millis(200), ..limits() };
-    let store = host(limits).load("corp", &hostile("")).await.unwrap();
+    let store = store("[limits]\ncall-timeout = \"2s\"").await;
     let error = page(&*store, "sleep", None).await.unwrap_err().to_string();
-    assert!(error.contains("did not finish within 200ms"), "{error}");
+    assert!(error.contains("did not finish within 2s"), "{error}");
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use clawback_connectors::{CallError, MailStore, SandboxLimits};
+use clawback_connectors::{CallError, MailStore, SandboxLimits, Which};
 use clawback_model::Query;
 use clawback_tests::dovecot::{self, Dovecot};
 use data_encoding::BASE64URL_NOPAD;
@@ -109,6 +109,22 @@ async fn each_mailbox_logs_in_by_its_own_token() {
     for error in [refused, unknown] {
         assert!(!error.to_string().contains("eyJ"), "no error contains a token: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_check_names_the_mailbox_without_a_token() {
+    let server = Arc::new(Dovecot::start(&dovecot::Options { users: 4, ..dovecot::Options::default() }));
+    let (_login, port) = Login::start(Arc::clone(&server)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), server.plain().port(), port).await;
+    let survey = clawback_connectors::survey(&*store, &Which::All).await.unwrap();
+    assert_eq!(survey.credentials, [], "the store has no token for all mailboxes");
+    let problems: Vec<_> = survey.visits.iter().map(|visit| visit.credentials[0].problem.as_deref()).collect();
+    assert_eq!(problems[..3], [None, None, None], "a token was issued, whatever the server says about it");
+    let said = problems[3].unwrap();
+    assert!(said.contains("the login by token") && said.contains("invalid_grant"), "{said}");
+    let opened: Vec<_> = survey.visits.iter().map(|visit| visit.seen.is_ok()).collect();
+    assert_eq!(opened, [true, true, false, false]);
 }
 
 #[tokio::test]

@@ -66,6 +66,11 @@ impl HttpGrants {
         Ok(Self(endpoints))
     }
 
+    /// Returns the sources of their credentials.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &Tokens> {
+        self.0.values().filter_map(|endpoint| endpoint.tokens.as_ref())
+    }
+
     /// Returns the endpoint of this name, if it was granted.
     pub(crate) fn get(&self, name: &str) -> Option<&Endpoint> {
         self.0.get(name).map(|endpoint| &**endpoint)

@@ -66,6 +66,14 @@ pub(crate) enum IdentityError {
 }
 
 impl Auth {
+    /// Returns the source of its tokens, if it logs in by token.
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        match self {
+            Self::Xoauth2 { tokens, .. } => Some(tokens),
+            _ => None,
+        }
+    }
+
     /// Returns the identity for a mailbox.
     pub(crate) async fn identity(&self, mailbox: &str) -> Result<Identity, IdentityError> {
         if mailbox.is_empty() || mailbox.chars().any(char::is_control) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clawback_connectors::{CallError, Readiness, Survey, Visit};
+use clawback_connectors::{CallError, CredentialTrial, Readiness, Survey, Visit};
 use clawback_model::visible_line;
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ pub(crate) struct Looked {
     problem: Option<String>,
     /// How many mailboxes it has; null from a server, which does not return it.
     mailboxes: Option<usize>,
+    /// The tokens for all mailboxes that were requested.
+    credentials: Vec<Credential>,
     looked_at: Vec<Mailbox>,
     /// Mailboxes that the store could not name.
     gaps: Vec<String>,
@@ -32,7 +34,22 @@ struct Mailbox {
     mailbox: String,
     milliseconds: u64,
     problem: Option<String>,
+    /// The tokens of this mailbox that were requested.
+    credentials: Vec<Credential>,
     actions: Vec<Known>,
+}
+
+/// A token that was requested, and why there is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Credential {
+    what: String,
+    problem: Option<String>,
+}
+
+impl Credential {
+    fn of(trials: Vec<CredentialTrial>) -> Vec<Self> {
+        trials.into_iter().map(|CredentialTrial { what, problem }| Self { what, problem }).collect()
+    }
 }
 
 /// The readiness of one action in one mailbox.
@@ -77,7 +94,8 @@ impl Mailbox {
             }
         };
         let milliseconds = u64::try_from(visit.took.as_millis()).unwrap_or(u64::MAX);
-        Self { mailbox: visit.mailbox.to_string(), milliseconds, problem, actions }
+        let credentials = Credential::of(visit.credentials);
+        Self { mailbox: visit.mailbox.to_string(), milliseconds, problem, credentials, actions }
     }
 }
 
@@ -88,22 +106,31 @@ impl Looked {
             survey.gaps.into_iter().map(|gap| visible_line(&format!("{}: {}", gap.item, gap.reason), TEXT)).collect();
         let opens = looked_at.iter().all(|one| one.problem.is_none());
         let acts = looked_at.iter().flat_map(|one| &one.actions).all(|known| known.obstacle.is_none());
-        let ok = opens && acts && gaps.is_empty();
-        Self { store: store.to_owned(), ok, problem: None, mailboxes: Some(survey.mailboxes), looked_at, gaps }
+        let credentials = Credential::of(survey.credentials);
+        let of_mailboxes = looked_at.iter().flat_map(|one| &one.credentials);
+        let has_tokens = credentials.iter().chain(of_mailboxes).all(|one| one.problem.is_none());
+        let ok = opens && acts && has_tokens && gaps.is_empty();
+        let mailboxes = Some(survey.mailboxes);
+        Self { store: store.to_owned(), ok, problem: None, mailboxes, credentials, looked_at, gaps }
     }
 
     pub(super) fn failed(store: &str, failure: &Failure) -> Self {
         let problem = failure.render();
         let problem = problem.strip_prefix("error: ").unwrap_or(&problem).to_owned();
-        let (looked_at, gaps) = (Vec::new(), Vec::new());
-        Self { store: store.to_owned(), ok: false, problem: Some(problem), mailboxes: None, looked_at, gaps }
+        Self { ok: false, problem: Some(problem), ..Self::new(store) }
     }
 
     /// The result that a server returns for the first mailbox.
     pub(super) fn at_one(store: &str, mailbox: Option<String>, milliseconds: u64) -> Self {
-        let looked_at = mailbox.map(|mailbox| Mailbox { mailbox, milliseconds, problem: None, actions: Vec::new() });
-        let looked_at = looked_at.into_iter().collect();
-        Self { store: store.to_owned(), ok: true, problem: None, mailboxes: None, looked_at, gaps: Vec::new() }
+        let (credentials, actions) = (Vec::new(), Vec::new());
+        let looked_at = mailbox.map(|mailbox| Mailbox { mailbox, milliseconds, problem: None, credentials, actions });
+        Self { looked_at: looked_at.into_iter().collect(), ..Self::new(store) }
+    }
+
+    /// A store about which nothing is known yet.
+    fn new(store: &str) -> Self {
+        let (credentials, looked_at, gaps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store: store.to_owned(), ok: true, problem: None, mailboxes: None, credentials, looked_at, gaps }
     }
 
     pub(super) fn is_well(&self) -> bool {
@@ -132,8 +159,18 @@ impl Looked {
         }
     }
 
-    /// A line for each action and each finding about it, with the mailboxes that it applies to.
+    /// A line for each token, and for each action and each finding about it, with the mailboxes that it applies to.
     pub(crate) fn details(&self) -> Vec<String> {
+        let mut issued: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for one in self.all_credentials().map(|(_, one)| one) {
+            let (tried, obtained) = issued.entry(&one.what).or_default();
+            *tried += 1;
+            *obtained += usize::from(one.problem.is_none());
+        }
+        let tokens = issued.into_iter().map(|(what, (tried, obtained))| match tried {
+            1 if obtained == 1 => format!("         token of {what}: obtained"),
+            _ => format!("         token of {what}: {obtained} of {tried} obtained"),
+        });
         let mut found: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for one in &self.looked_at {
             for known in &one.actions {
@@ -150,7 +187,25 @@ impl Looked {
             };
             format!("         {action:<22} {words}{part}")
         };
-        found.into_iter().map(line).collect()
+        tokens.chain(found.into_iter().map(line)).collect()
+    }
+
+    /// Returns all tokens that were requested, with the mailbox of each that has one.
+    fn all_credentials(&self) -> impl Iterator<Item = (Option<&str>, &Credential)> {
+        let of_mailboxes =
+            self.looked_at.iter().flat_map(|one| one.credentials.iter().map(|token| (Some(&*one.mailbox), token)));
+        self.credentials.iter().map(|token| (None, token)).chain(of_mailboxes)
+    }
+
+    /// Returns the tokens that could not be obtained, unless the failure of their mailbox says so.
+    fn refusals(&self) -> impl Iterator<Item = String> {
+        let fails = |mailbox: Option<&str>| {
+            self.looked_at.iter().any(|one| Some(&*one.mailbox) == mailbox && one.problem.is_some())
+        };
+        self.all_credentials().filter(move |(mailbox, _)| !fails(*mailbox)).filter_map(|(mailbox, one)| {
+            let of = mailbox.map_or(String::new(), |mailbox| format!("mailbox `{}`: ", visible_line(mailbox, TEXT)));
+            one.problem.as_ref().map(|problem| format!("error: {of}{}", clean(problem)))
+        })
     }
 
     /// Everything that is wrong, as it goes to standard error.
@@ -158,7 +213,7 @@ impl Looked {
         let mailboxes = self.looked_at.iter().filter_map(|one| one.problem.as_ref());
         let errors = self.problem.iter().chain(mailboxes).map(|problem| format!("error: {problem}"));
         let gaps = self.gaps.iter().map(|gap| format!("error: a mailbox cannot be named: {gap}"));
-        errors.chain(gaps).chain(self.obstacles()).collect()
+        errors.chain(self.refusals()).chain(gaps).chain(self.obstacles()).collect()
     }
 
     fn obstacles(&self) -> impl Iterator<Item = String> {
@@ -222,11 +277,11 @@ mod tests {
 
     fn visit(mailbox: &str, seen: Result<Vec<Readiness>, CallError>) -> Visit {
         let seen = seen.map_err(|source| ProbeError { mailbox: Some(mailbox.into()), source });
-        Visit { mailbox: mailbox.into(), took: Duration::from_millis(7), seen }
+        Visit { mailbox: mailbox.into(), credentials: Vec::new(), took: Duration::from_millis(7), seen }
     }
 
     fn looked(visits: Vec<Visit>) -> Looked {
-        Looked::of("corp", Survey { mailboxes: 9, gaps: Vec::new(), visits })
+        Looked::of("corp", Survey { credentials: Vec::new(), mailboxes: 9, gaps: Vec::new(), visits })
     }
 
     #[test]
@@ -274,5 +329,33 @@ mod tests {
         let problems = seen.problems();
         assert!(problems[0].starts_with("error: mailbox `b`: store `corp` denies access"), "{problems:?}");
         assert!(problems[1].contains("mailbox `c`") && problems[1].contains("see `settings`"), "{problems:?}");
+    }
+
+    #[test]
+    fn each_token_is_named_and_a_missing_one_is_wrong() {
+        let token = |what: &str, problem: Option<&str>| CredentialTrial {
+            what: what.into(),
+            problem: problem.map(str::to_owned),
+        };
+        let of_mailbox = |mailbox: &str, problem| Visit {
+            credentials: vec![token("endpoint `gmail`", problem)],
+            ..visit(mailbox, Ok(vec![ready(Action::SoftDelete)]))
+        };
+        let survey = |problem| Survey {
+            credentials: vec![token("endpoint `directory`", None)],
+            mailboxes: 2,
+            gaps: Vec::new(),
+            visits: vec![of_mailbox("a", None), of_mailbox("b", problem)],
+        };
+        let well = Looked::of("cloud", survey(None));
+        assert!(well.is_well());
+        assert_eq!(
+            well.details()[..2],
+            ["         token of endpoint `directory`: obtained", "         token of endpoint `gmail`: 2 of 2 obtained",]
+        );
+        let refused = Looked::of("cloud", survey(Some("endpoint `gmail`: the scope is not delegated")));
+        assert!(!refused.is_well());
+        assert_eq!(refused.problems(), ["error: mailbox `b`: endpoint `gmail`: the scope is not delegated"]);
+        assert_eq!(refused.details()[1], "         token of endpoint `gmail`: 1 of 2 obtained");
     }
 }

@@ -14,6 +14,7 @@ use crate::granted::token::cache::Cache;
 use crate::granted::token::failure::TokenError;
 use crate::granted::token::grant::Grant;
 use crate::granted::token::template::{FileTemplate, Template};
+use crate::mail_store::CredentialTrial;
 
 /// A source of credentials.
 pub(crate) struct Tokens {
@@ -190,6 +191,21 @@ impl Tokens {
             "{}: the server refuses a new token; check the subject, the scope and what they may access",
             self.what
         ))
+    }
+
+    /// Obtains the credential of a mailbox, or, without one, that of the whole store. `None` if there is no such
+    /// credential, or if the operator wrote it down, so that only its use shows whether it is accepted.
+    pub(crate) async fn attempt(&self, mailbox: Option<&str>) -> Option<CredentialTrial> {
+        let is_of_mailbox = match &self.kind {
+            Kind::Issued(issuing) => issuing.subject.names_mailbox(),
+            Kind::PerMailbox(_) => true,
+            Kind::Bearer(_) | Kind::Basic { .. } => return None,
+        };
+        if is_of_mailbox != mailbox.is_some() {
+            return None;
+        }
+        let problem = self.credential(mailbox).await.err().map(|error| error.to_string());
+        Some(CredentialTrial { what: self.what.clone(), problem })
     }
 
     /// Returns whether credentials are obtained, so that a refused one can be replaced.
