@@ -15,8 +15,9 @@ use clawback_model::{OutcomeKind, Reason};
 
 pub(crate) use agents::{AN_AGENT, McpArgs};
 pub(crate) use families::{
-    AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
-    PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
+    AlertsCommand, ConnectorsCommand, ConnectorsNewArgs, ConnectorsTestArgs, EvidenceCommand, EvidenceGetArgs,
+    InvestigationsCommand, PlaybooksCommand, PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand,
+    TakeOverArgs,
 };
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};

@@ -1,6 +1,6 @@
 //! Commands that run only on the machine of the site.
 
-use crate::args::Command;
+use crate::args::{Command, ConnectorsCommand};
 use crate::failure::Failure;
 
 /// The name of the command, if a server does not carry it out.
@@ -19,6 +19,8 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         Command::Demo(_) => "demo",
         Command::Test(_) => "test",
         Command::Record(_) => "record",
+        Command::Connectors(ConnectorsCommand::New(_)) => "connectors new",
+        Command::Connectors(ConnectorsCommand::Test(_)) => "connectors test",
         Command::Check(_)
         | Command::Connectors(_)
         | Command::Sweeps(_)

@@ -112,6 +112,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Connectors(ConnectorsCommand::Check { store, all, mailbox }) => {
             commands::connectors::check(&global, store.as_deref(), all, mailbox).await
         }
+        Command::Connectors(ConnectorsCommand::New(args)) => commands::connectors::scaffold::run(&args),
+        Command::Connectors(ConnectorsCommand::Test(args)) => {
+            commands::connectors::conformance::run(&global, &args).await
+        }
         Command::Playbooks(command) => commands::playbooks::run(&global, command).await,
         Command::Schedules(command) => commands::schedules::run(&global, command).await,
         Command::Sweeps(command) => commands::sweeps::run(&global, command).await,

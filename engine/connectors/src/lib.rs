@@ -8,6 +8,7 @@ mod call;
 mod compiled;
 mod component;
 mod config;
+pub mod conformance;
 mod contract;
 mod convert;
 mod describe;

@@ -37,8 +37,3 @@ pub use bindings::clawback::mail_store::{folder, mail_stream, types};
 pub use bindings::exports;
 pub use bindings::exports::clawback::mail_store::examiner;
 pub use connector::Connector;
-
-/// Compiles the code of the guide.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Guide;

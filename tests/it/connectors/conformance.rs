@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use clawback_connectors::conformance::Seed;
 use clawback_model::Timestamp;
-use clawback_tests::contract::{Seed, check_contract};
+use clawback_tests::contract::check_contract;
 use clawback_tests::dovecot::{self, Dovecot};
 use clawback_tests::fake_store::FakeStore;
 
 use super::{config, host};
 
 fn seed(mailbox: &str) -> Seed {
-    Seed { mailbox: mailbox.into(), subject: "Your parcel waits".into(), messages: 5 }
+    Seed::new(mailbox, "Your parcel waits", 5).unwrap()
 }
 
 /// A file of credentials as the host expects it.
@@ -28,7 +29,7 @@ async fn the_store_inside_the_process() {
     let store = FakeStore::new("fake");
     let seed = seed("u1@example.test");
     for raw in seed.raw() {
-        store.deliver_raw(&seed.mailbox, &raw, Timestamp(1_700_000_000_000_000));
+        store.deliver_raw(seed.mailbox(), &raw, Timestamp(1_700_000_000_000_000));
     }
     check_contract(&store, &seed).await;
 }
@@ -37,13 +38,13 @@ async fn the_store_inside_the_process() {
 async fn the_maildir_connector_on_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let seed = seed("u1@example.test");
-    for mailbox in [&*seed.mailbox, "u2@example.test"] {
+    for mailbox in [&**seed.mailbox(), "u2@example.test"] {
         for sub in ["new", "cur", "tmp"] {
             fs::create_dir_all(folder.path().join(mailbox).join(sub)).unwrap();
         }
     }
     for (number, raw) in seed.raw().into_iter().enumerate() {
-        let name = format!("{}/cur/170000000{number}.M{number}P1.host:2,S", seed.mailbox);
+        let name = format!("{}/cur/170000000{number}.M{number}P1.host:2,S", seed.mailbox());
         fs::write(folder.path().join(name), raw).unwrap();
     }
     let config = config(&format!("connector = \"maildir\"\ndirectory = {:?}", folder.path()));
@@ -54,7 +55,7 @@ async fn the_maildir_connector_on_a_folder() {
 async fn check_imap(server: &Dovecot, rest: &str) {
     let seed = seed(&dovecot::user(1));
     for raw in seed.raw() {
-        server.deliver(&seed.mailbox, "INBOX", raw.as_bytes(), &["\\Seen"]);
+        server.deliver(seed.mailbox(), "INBOX", raw.as_bytes(), &["\\Seen"]);
     }
     let mailboxes: Vec<String> = (1..=2).map(dovecot::user).collect();
     let config = config(&format!("connector = \"imap\"\nmailboxes = {mailboxes:?}\n{rest}"));

@@ -11,6 +11,7 @@ mod bounds;
 mod config;
 mod conformance;
 mod hostile;
+mod kit;
 mod limits;
 mod login;
 mod pool;

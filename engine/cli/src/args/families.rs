@@ -62,6 +62,35 @@ pub(crate) enum ConnectorsCommand {
         #[arg(long, value_name = "MAILBOX", conflicts_with = "all", requires = "store")]
         mailbox: Vec<String>,
     },
+    /// Write a crate for a connector of your own
+    New(ConnectorsNewArgs),
+    /// Test whether a connector keeps its contract, on messages that are made for it
+    Test(ConnectorsTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectorsNewArgs {
+    /// Name of the connector and of the folder, in lower case
+    pub(crate) name: String,
+    /// Folder `plugins/sdk` of a checkout of Clawback, which the crate depends on
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) sdk: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectorsTestArgs {
+    /// Component to test, beside its manifest [default: the connector of the store]
+    #[arg(value_name = "FILE.wasm")]
+    pub(crate) file: Option<PathBuf>,
+    /// Store of the configuration, whose grants and settings the connector gets
+    #[arg(long, value_name = "STORE")]
+    pub(crate) against: String,
+    /// Mailbox with the messages of `--write-messages` in its inbox
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) mailbox: String,
+    /// Write the messages as files into this folder, and test nothing: deliver them into the mailbox first
+    #[arg(long, value_name = "FOLDER", conflicts_with = "file")]
+    pub(crate) write_messages: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

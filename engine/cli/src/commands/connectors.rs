@@ -1,6 +1,8 @@
 //! `clawback connectors`: lists connectors, describes stores, and checks whether they answer.
 
+pub(crate) mod conformance;
 mod readiness;
+pub(crate) mod scaffold;
 
 use std::sync::Arc;
 
@@ -142,9 +144,16 @@ pub(crate) async fn look(config: &Config, name: &str, which: &Which) -> Looked {
 }
 
 async fn load(config: &Config, name: &str) -> Result<Arc<dyn MailStore>, Failure> {
-    let Some(store) = config.stores.get(name) else {
+    load_as(config, name, configured(config, name)?).await
+}
+
+fn configured<'a>(config: &'a Config, name: &str) -> Result<&'a StoreConfig, Failure> {
+    config.stores.get(name).ok_or_else(|| {
         let known = config.stores.keys().cloned().collect::<Vec<_>>().join(", ");
-        return Err(Failure::misuse(format!("no store `{name}` is configured; known are {known}")));
-    };
+        Failure::misuse(format!("no store `{name}` is configured; known are {known}"))
+    })
+}
+
+async fn load_as(config: &Config, name: &str, store: &StoreConfig) -> Result<Arc<dyn MailStore>, Failure> {
     host(config)?.load(name, store).await.map_err(|error| Failure::misuse(chain(&error)))
 }
