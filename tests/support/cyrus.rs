@@ -1,5 +1,6 @@
 //! A throw-away Cyrus IMAP: another access control, another search, answers in strict order, and either namespace:
-//! folders on the level of the inbox (Cyrus' default since 3.0), or all below `INBOX.`.
+//! folders on the level of the inbox (Cyrus' default since 3.0), or all below `INBOX.`. It also serves JMAP, if a test
+//! asks for it.
 //!
 //! Its packages conflict with Dovecot's, so `cargo xtask test` unpacks them, and it runs from there.
 
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 use super::access::{Access, Login};
 use super::imap_client::encoded;
+use super::openssl;
 use super::owner::Owner;
 use super::servers::unpacked;
 use super::supervised::{Manner, Supervised, free_port};
@@ -40,6 +42,8 @@ pub enum Namespace {
 pub struct Cyrus {
     _process: Supervised,
     address: SocketAddr,
+    /// Where JMAP is served.
+    http: Option<SocketAddr>,
     users: usize,
     folder: TempDir,
 }
@@ -48,24 +52,41 @@ impl Cyrus {
     /// Starts a server with mailboxes `u0001` and so on, and waits until it greets. Panics with a sentence if it
     /// cannot.
     pub fn start(users: usize, namespace: Namespace) -> Self {
-        let server = Self::try_start(users, namespace).unwrap_or_else(|error| panic!("Cyrus did not start: {error}"));
+        Self::begin(users, namespace, false)
+    }
+
+    /// The same with JMAP: each user with a token of [`Self::token_key`], and the administrator with a password and all
+    /// rights on each mailbox.
+    pub fn with_jmap(users: usize) -> Self {
+        Self::begin(users, Namespace::Beside, true)
+    }
+
+    fn begin(users: usize, namespace: Namespace, has_jmap: bool) -> Self {
+        let server = Self::try_start(users, namespace, has_jmap);
+        let server = server.unwrap_or_else(|error| panic!("Cyrus did not start: {error}"));
         server.make_mailboxes(namespace);
         server
     }
 
-    fn try_start(users: usize, namespace: Namespace) -> io::Result<Self> {
+    fn try_start(users: usize, namespace: Namespace, has_jmap: bool) -> io::Result<Self> {
         let root = unpacked("cyrus")?;
         let owner = Owner::of_servers()?;
         let folder = tempfile::Builder::new().prefix("cyrus").tempdir()?;
         let path = folder.path();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
-        for part in ["", "conf", "spool", "run"] {
+        for part in ["", "conf", "spool", "search", "run", "keys"] {
             fs::create_dir_all(path.join(part))?;
             chown(path.join(part), Some(owner.uid), Some(owner.gid))?;
         }
         let address = free_port()?;
-        fs::write(path.join("imapd.conf"), settings(path, &owner, namespace))?;
-        fs::write(path.join("cyrus.conf"), services(path, &root, address))?;
+        let http = if has_jmap { Some(free_port()?) } else { None };
+        let mut conf = settings(path, &owner, namespace);
+        if has_jmap {
+            openssl::write_rsa_key(path, "token.key", "keys/token.pem")?;
+            conf.push_str(&settings_of_jmap(path));
+        }
+        fs::write(path.join("imapd.conf"), conf)?;
+        fs::write(path.join("cyrus.conf"), services(path, &root, address, http))?;
         password(&root, path, &owner)?;
         let master = root.join("usr/lib/cyrus/bin/master");
         let words: Vec<String> = environment(&root)
@@ -79,7 +100,25 @@ impl Cyrus {
             .collect();
         let mut process = Supervised::start(path, Manner::Soft, ["env".to_owned()].iter().chain(&words))?;
         process.wait_for(address, "Cyrus IMAP", &path.join("log")).map_err(io::Error::other)?;
-        Ok(Self { _process: process, address, users, folder })
+        Ok(Self { _process: process, address, http, users, folder })
+    }
+
+    /// Where JMAP is served, without TLS.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn http(&self) -> SocketAddr {
+        self.http.expect("the server was started with JMAP")
+    }
+
+    /// The private key of tokens for each user, a PEM file.
+    pub fn token_key(&self) -> PathBuf {
+        self.folder.path().join("token.key")
+    }
+
+    /// The name and the password of the administrator.
+    pub fn admin(&self) -> (&'static str, &'static str) {
+        (ADMIN, ADMIN_PASSWORD)
     }
 
     /// Access to its mailboxes.
@@ -109,6 +148,13 @@ impl Cyrus {
             session.ok(&format!("CREATE user{separator}{mailbox}"));
             for role in ROLES {
                 session.ok(&format!("CREATE user{separator}{mailbox}{separator}{role} (USE (\\{role}))"));
+            }
+            if self.http.is_some() {
+                let (folders, rights) = (["", "Archive", "Junk", "Sent", "Trash"], "lrswipkxtecdan");
+                for folder in folders {
+                    let inner = if folder.is_empty() { String::new() } else { format!("{separator}{folder}") };
+                    session.ok(&format!("SETACL user{separator}{mailbox}{inner} {ADMIN} {rights}"));
+                }
             }
         }
     }
@@ -153,12 +199,26 @@ fn settings(folder: &Path, owner: &Owner, namespace: Namespace) -> String {
     text
 }
 
-fn services(folder: &Path, root: &Path, address: SocketAddr) -> String {
+/// The settings of JMAP. It needs the folders of a search engine, which no test lets index anything.
+fn settings_of_jmap(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "httpmodules: jmap\nhttp_jwt_key_dir: {folder}/keys\nconversations: yes\nconversations_db: twoskip\n\
+         search_engine: xapian\ndefaultsearchtier: t1\nt1searchpartition-default: {folder}/search\n"
+    )
+}
+
+fn services(folder: &Path, root: &Path, address: SocketAddr, http: Option<SocketAddr>) -> String {
     let bin: PathBuf = root.join("usr/lib/cyrus/bin");
     let (bin, folder) = (bin.display(), folder.display());
+    let service = |name: &str, program: &str, address: SocketAddr| {
+        format!("  {name} cmd=\"{bin}/{program} -C {folder}/imapd.conf\" listen=\"{address}\" prefork=1\n")
+    };
+    let http = http.map_or_else(String::new, |address| service("http", "httpd", address));
     format!(
-        "START {{\n  recover cmd=\"{bin}/ctl_cyrusdb -C {folder}/imapd.conf -r\"\n}}\nSERVICES {{\n  imap \
-         cmd=\"{bin}/imapd -C {folder}/imapd.conf\" listen=\"{address}\" prefork=1\n}}\nEVENTS {{\n}}\n"
+        "START {{\n  recover cmd=\"{bin}/ctl_cyrusdb -C {folder}/imapd.conf -r\"\n}}\nSERVICES {{\n{}{http}}}\n\
+         EVENTS {{\n}}\n",
+        service("imap", "imapd", address)
     )
 }
 

@@ -15,6 +15,7 @@ pub mod hooks;
 pub mod hostile;
 pub mod hostile_headers;
 pub mod imap_client;
+pub mod jmap_proxy;
 pub mod line_proxy;
 pub mod mail;
 pub mod maildirs;

@@ -22,7 +22,7 @@ const SERVERS: [(&str, &[&str]); 2] = [
             "gamin",
         ],
     ),
-    ("cyrus", &["cyrus-common", "cyrus-imapd", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"]),
+    ("cyrus", &["cyrus-common", "cyrus-caldav", "cyrus-imapd", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"]),
 ];
 /// Relations of `apt-cache depends` that are not dependencies.
 const NO_NEEDS: [&str; 6] =
