@@ -33,7 +33,7 @@ pub struct ConfigError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StoreConfig {
-    /// `"imap"`, `"maildir"`, or `{ path = "...", sha256 = "..." }`.
+    /// `"imap"`, `"jmap"`, `"maildir"`, or `{ path = "...", sha256 = "..." }`.
     pub connector: ConnectorChoice,
     /// Settings that the connector may read through `settings`. Never a credential.
     #[serde(default)]

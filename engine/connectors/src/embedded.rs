@@ -10,11 +10,16 @@ pub(crate) struct Embedded {
 }
 
 /// All built-in connectors.
-pub(crate) const EMBEDDED: [Embedded; 2] = [
+pub(crate) const EMBEDDED: [Embedded; 3] = [
     Embedded {
         name: "imap",
         bytes: include_bytes!("../../../plugins/dist/imap.wasm"),
         manifest: include_str!("../../../plugins/dist/imap.toml"),
+    },
+    Embedded {
+        name: "jmap",
+        bytes: include_bytes!("../../../plugins/dist/jmap.wasm"),
+        manifest: include_str!("../../../plugins/dist/jmap.toml"),
     },
     Embedded {
         name: "maildir",

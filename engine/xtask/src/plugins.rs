@@ -18,8 +18,9 @@ use crate::test::say;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The package in the guests' workspace, the file of its library, and its place in `plugins/dist`.
-const GUESTS: [(&str, &str, &str); 3] = [
+const GUESTS: [(&str, &str, &str); 4] = [
     ("clawback-connector-imap", "clawback_connector_imap.wasm", "imap.wasm"),
+    ("clawback-connector-jmap", "clawback_connector_jmap.wasm", "jmap.wasm"),
     ("clawback-connector-maildir", "clawback_connector_maildir.wasm", "maildir.wasm"),
     ("clawback-connector-hostile", "clawback_connector_hostile.wasm", "hostile/hostile.wasm"),
 ];

@@ -12,6 +12,7 @@ mod config;
 mod conformance;
 mod hostile;
 mod kit;
+mod jmap;
 mod limits;
 mod login;
 mod pool;

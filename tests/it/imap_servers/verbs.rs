@@ -21,7 +21,10 @@ const PLACES: [(&str, &str); 4] = [
 /// Finds, moves by each verb, undoes, restores and deletes; at each step the mailboxes match what was reported.
 async fn every_verb(access: Access, names: Names, without: &[&str]) {
     let seeded = seed(&access, names);
-    let world = World::new(access).await;
+    Box::pin(every_verb_in(World::new(access).await, seeded, names, without)).await;
+}
+
+async fn every_verb_in(world: World, seeded: Seeded, names: Names, without: &[&str]) {
     clawback_connectors::check(&*world.store).await.unwrap();
     let mailboxes = world.access.mailboxes.len() as u64;
     let all = seeded.each * mailboxes;
@@ -128,6 +131,32 @@ async fn cyrus_in_both_namespaces() {
         let server = Cyrus::start(2, namespace);
         Box::pin(every_verb(server.access(), names.with_plainer_names(), &[])).await;
     }
+}
+
+#[tokio::test]
+async fn cyrus_by_jmap() {
+    let server = Cyrus::with_jmap(2);
+    let (access, names) = (server.access(), Names::FLAT.with_plainer_names());
+    let seeded = seed(&access, names);
+    // Equal messages of one folder are one message of JMAP, which a move leaves once.
+    for mailbox in &access.mailboxes {
+        let mut session = access.session(mailbox);
+        let twins = session.messages("INBOX");
+        let twin = twins.iter().rfind(|one| one.raw.windows(5).any(|window| window == b"twins")).unwrap();
+        session.ok("SELECT INBOX");
+        session.ok(&format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", twin.uid));
+        session.ok(&format!("UID EXPUNGE {}", twin.uid));
+    }
+    let seeded = Seeded { each: seeded.each - 1, ..seeded };
+    let config = format!(
+        "connector = \"jmap\"\nmailboxes = {:?}\n[endpoints.api]\nurl = \"http://{}\"\n\
+         allow-private-network = true\n[endpoints.api.auth]\nkind = \"jwt\"\nkey-file = {:?}\n",
+        access.mailboxes,
+        server.http(),
+        server.token_key()
+    );
+    let world = World::of(tempfile::tempdir().unwrap(), access, &config).await;
+    Box::pin(every_verb_in(world, seeded, names, &[])).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,138 @@
+//! The calls of the contract.
+
+use clawback_connector_sdk::{
+    Connector,
+    examiner::{Examined, Request},
+    host::{Host, Http, Memo},
+    types::{
+        Action, Capabilities, Error, Gap, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
+        Target,
+    },
+};
+
+use crate::{
+    act,
+    api::Api,
+    folder, locate, raw, readiness, search,
+    session::{self, Listing, Session},
+};
+
+/// The supported actions.
+const ACTIONS: [Action; 7] = [
+    Action::MoveToJunk,
+    Action::MoveToInbox,
+    Action::MoveToDeletedItems,
+    Action::SoftDelete,
+    Action::HardDelete,
+    Action::MoveToQuarantine,
+    Action::Restore,
+];
+/// The longest name of a mailbox.
+const LONGEST_NAME: usize = 320;
+
+/// The connector, on top of its host's grants.
+#[derive(Debug, Clone, Default)]
+pub struct Jmap<H> {
+    host: H,
+}
+
+impl<H: Host + Http + Memo> Jmap<H> {
+    /// Creates a connector with the grants of this host.
+    pub fn new(host: H) -> Self {
+        Self { host }
+    }
+
+    /// Returns whether an account of a login has no mail, as that of an administrator.
+    fn is_empty(&self, listing: &Listing) -> Result<bool, Error> {
+        let api = Api::new(&self.host, listing.account.clone());
+        match api.one(folder::listing())? {
+            Ok(answer) => Ok(answer["list"].as_array().is_some_and(Vec::is_empty)),
+            Err(refusal) => Ok(refusal.is("accountNotFound")),
+        }
+    }
+}
+
+impl<H: Host + Http + Memo> Connector for Jmap<H> {
+    fn describe(&self) -> Capabilities {
+        let fields = [
+            "from-address",
+            "from-domain",
+            "subject-contains",
+            "to-address",
+            "message-id",
+            "received-after",
+            "received-before",
+            "header-contains",
+        ];
+        Capabilities {
+            name: "jmap".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            actions: ACTIONS.to_vec(),
+            search_fields: fields.map(str::to_owned).to_vec(),
+            largest_batch: 500,
+            calls_per_mailbox: 1,
+            extra: Vec::new(),
+        }
+    }
+
+    /// Returns the accounts that the login reaches.
+    fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
+        let mut listings = Session::fetch(&self.host)?.mailboxes()?;
+        // The login's own account has no mail if it only administers others.
+        if listings.len() > 1
+            && let Some(at) = listings.iter().position(|listing| listing.is_own)
+            && self.is_empty(&listings[at])?
+        {
+            listings.remove(at);
+        }
+        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+        listings.retain(|listing| cursor.is_none_or(|cursor| listing.name.as_str() > cursor));
+        let is_more = listings.len() > most;
+        listings.truncate(most);
+        let next = listings.last().filter(|_| is_more).map(|listing| listing.name.clone());
+        session::keep(&self.host, &listings);
+        let is_name = |name: &str| name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
+        let (named, unnamed): (Vec<Listing>, Vec<Listing>) =
+            listings.into_iter().partition(|listing| is_name(&listing.name));
+        let gaps = unnamed.into_iter().map(|listing| Gap {
+            folder: String::new(),
+            item: listing.account.id,
+            reason: "the account has a name that no plan can hold".into(),
+        });
+        Ok(MailboxPage {
+            mailboxes: named.into_iter().map(|listing| listing.name).collect(),
+            next,
+            gaps: gaps.collect(),
+        })
+    }
+
+    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
+        Api::on(&self.host, mailbox, |api| search::search(api, query, cursor, most))
+    }
+
+    fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
+        if refs.is_empty() {
+            return Ok(Vec::new());
+        }
+        Api::on(&self.host, mailbox, |api| locate::locate(api, refs))
+    }
+
+    fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        Api::on(&self.host, mailbox, |api| act::apply(api, action, targets))
+    }
+
+    fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
+        Api::on(&self.host, mailbox, |api| raw::fetch(api, message, most))
+    }
+
+    fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
+        Api::on(&self.host, mailbox, |api| raw::examine(api, refs, request))
+    }
+
+    fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        Api::on(&self.host, mailbox, |api| readiness::check(api, &ACTIONS))
+    }
+}

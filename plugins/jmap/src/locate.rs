@@ -1,0 +1,83 @@
+//! The current places of messages. An id stays when a message moves, so nearly all are found by it. A server that gives
+//! a copy another id is asked for the Message-ID.
+
+use clawback_connector_sdk::{
+    host::{Host, Http, Memo},
+    types::{Error, Located, MessageRef},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::Api,
+    email::{self, Email, by_id},
+    folder::Folders,
+    protocol::Call,
+    search::ids,
+};
+
+/// The most Message-IDs of one query.
+const A_QUERY: usize = 20;
+/// The most messages that are read for one query; more with these Message-IDs are a flood, not copies.
+const CANDIDATES: usize = 1_000;
+
+/// Returns one answer per message, in order.
+pub(crate) fn locate<H: Host + Http + Memo>(api: &Api<'_, H>, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
+    let folders = Folders::list(api)?;
+    let locators: Vec<&str> = refs.iter().map(|wanted| wanted.locator.as_str()).collect();
+    let known = by_id(api, &locators, &email::IDENTITY)?;
+    let here = |wanted: &MessageRef| known.get(&wanted.locator).filter(|email| email.is(&wanted.fingerprint));
+    let lost: Vec<&MessageRef> = refs.iter().filter(|wanted| here(wanted).is_none()).collect();
+    let mut copies = copies(api, &lost)?.into_iter();
+    let mut located = Vec::with_capacity(refs.len());
+    for wanted in refs {
+        let sightings = if let Some(email) = here(wanted) {
+            vec![email.sighting(&folders, wanted).ok_or_else(|| unnamed(wanted))?]
+        } else {
+            let copies = copies.next().unwrap_or_default();
+            copies.iter().filter_map(|copy| copy.sighting(&folders, wanted)).collect()
+        };
+        located.push(Located { locator: wanted.locator.clone(), sightings });
+    }
+    Ok(located)
+}
+
+/// A message that is only in folders without a name is not absent.
+fn unnamed(wanted: &MessageRef) -> Error {
+    Error::Permanent(format!("the folder of message `{}` cannot be named", wanted.locator))
+}
+
+/// Returns the messages that are each of these by their fingerprints, whatever their ids.
+pub(crate) fn copies<H: Host + Http + Memo>(api: &Api<'_, H>, refs: &[&MessageRef]) -> Result<Vec<Vec<Email>>, Error> {
+    let mut found: Vec<Vec<Email>> = vec![Vec::new(); refs.len()];
+    let mut runs: Vec<&str> = refs.iter().filter_map(|wanted| run(&wanted.message_id)).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    for runs in runs.chunks(A_QUERY) {
+        let conditions: Vec<Value> = runs.iter().map(|run| json!({ "header": ["Message-ID", run] })).collect();
+        let filter = json!({ "operator": "OR", "conditions": conditions });
+        let query = Call::new("Email/query", json!({ "filter": filter, "limit": CANDIDATES }));
+        let answer = match api.one(query)? {
+            // By the ids alone, the messages are gone.
+            Err(refusal) if refusal.is("unsupportedFilter") => return Ok(found),
+            answer => answer.map_err(|refusal| refusal.error())?,
+        };
+        let ids = ids(&answer)?;
+        let candidates = by_id(api, &ids.iter().map(String::as_str).collect::<Vec<_>>(), &email::IDENTITY)?;
+        for (found, wanted) in found.iter_mut().zip(refs) {
+            let same = candidates.values().filter(|email| email.is(&wanted.fingerprint));
+            for email in same {
+                if found.iter().all(|known| known.id != email.id) {
+                    found.push(email.clone());
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the part of a Message-ID that is searched for. `None` if a server could read it as something else.
+fn run(id: &str) -> Option<&str> {
+    let text = id.trim_start_matches('<').trim_end_matches('>');
+    let is_plain = text.len() > 2 && text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains("=?");
+    is_plain.then_some(text)
+}

@@ -1,0 +1,486 @@
+//! A search: one request lists the folders, asks for the messages of the time in question, and reads of each the fields
+//! that the query compares. Only of the hits, a second request reads the whole header.
+//!
+//! The server decides about time and folders alone. Everything else is compared here, by the rules of the SDK.
+
+use std::collections::BTreeSet;
+
+use clawback_connector_sdk::{
+    header::{self, Stored},
+    host::{Host, Http, Memo},
+    matching,
+    page::Budget,
+    place,
+    types::{Error, Gap, Message, MessagePage, Query},
+    web,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{self, Api, Failure},
+    attached,
+    cursor::Cursor,
+    email::{self, Email, by_id},
+    folder::{self, Folders},
+    protocol::{Answer, Call, ids_of},
+};
+
+/// The most messages of one page, whatever the host requests: a page must fit into one call.
+const A_PAGE: usize = 1_000;
+/// The most requests for one page.
+const ROUNDS: usize = 16;
+/// The most folders that a filter names.
+const FOLDERS: usize = 50;
+/// A second, in microseconds.
+const SECOND: i64 = 1_000_000;
+/// What a server returns for bytes that are no text.
+const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
+
+/// Returns one page.
+pub(crate) fn search<H: Host + Http + Memo>(
+    api: &Api<'_, H>,
+    query: &Query,
+    cursor: Option<&str>,
+    most: u32,
+) -> Result<MessagePage, Error> {
+    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
+    let cursor = match cursor {
+        Some(text) => {
+            Some(Cursor::parse(text).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
+        }
+        None => None,
+    };
+    let is_first = cursor.is_none();
+    let mut scan = Scan::new(api, query, most, cursor);
+    if !query.locations.is_empty() || !query.folders.is_empty() {
+        let folders = Folders::list(api)?;
+        scan.folder_ids = folders.wanted(query).into_iter().map(|folder| folder.id.clone()).collect();
+        let is_none = scan.folder_ids.is_empty();
+        scan.folders = Some(folders);
+        if is_none {
+            return Ok(scan.page(true, is_first));
+        }
+    }
+    let mut is_over = false;
+    for _ in 0..ROUNDS {
+        is_over = scan.round()?;
+        if is_over || scan.is_full() {
+            break;
+        }
+    }
+    Ok(scan.page(is_over, is_first))
+}
+
+/// The search for one page.
+struct Scan<'a, 'h, H> {
+    api: &'a Api<'h, H>,
+    query: &'a Query,
+    most: usize,
+    folders: Option<Folders>,
+    /// The folders that the query names; none means all.
+    folder_ids: Vec<String>,
+    /// The fields that the query compares; empty if every message is read as a whole.
+    fields: Vec<String>,
+    /// The last message that was read.
+    cursor: Option<Cursor>,
+    /// Whether that message is still there to continue after it.
+    is_anchored: bool,
+    /// The most messages of one request.
+    limit: usize,
+    budget: Budget,
+    messages: Vec<Message>,
+    gaps: Vec<Gap>,
+}
+
+/// The messages of one request.
+struct Batch {
+    ids: Vec<String>,
+    emails: Vec<Email>,
+    is_last: bool,
+}
+
+impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
+    fn new(api: &'a Api<'h, H>, query: &'a Query, most: usize, cursor: Option<Cursor>) -> Self {
+        let fields = fields(query);
+        let limit = if fields.is_empty() { most } else { usize::MAX };
+        Self {
+            api,
+            query,
+            most,
+            folders: None,
+            folder_ids: Vec::new(),
+            fields,
+            is_anchored: cursor.is_some(),
+            cursor,
+            limit: limit.min(api.account.get),
+            budget: Budget::default(),
+            messages: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.messages.len() >= self.most || self.budget.is_spent()
+    }
+
+    fn page(mut self, is_over: bool, is_first: bool) -> MessagePage {
+        if let Some(folders) = self.folders.filter(|_| is_first) {
+            self.gaps.extend(folders.gaps);
+        }
+        let next = self.cursor.filter(|_| !is_over).map(|cursor| cursor.to_string());
+        MessagePage { messages: self.messages, next, gaps: self.gaps }
+    }
+
+    /// Reads the next messages. Returns whether they were the last.
+    fn round(&mut self) -> Result<bool, Error> {
+        let batch = match self.ask() {
+            Ok(Some(batch)) => batch,
+            Ok(None) => {
+                // The message after which the page continues was moved or deleted: those of its second come again.
+                self.is_anchored = false;
+                return Ok(false);
+            }
+            Err(Failure::TooLarge) if self.limit > 1 => {
+                self.limit /= 2;
+                return Ok(false);
+            }
+            Err(Failure::TooLarge) => return self.skip(),
+            Err(failure) => return Err(failure.into()),
+        };
+        let Batch { ids, emails, is_last } = batch;
+        let Some(folders) = self.folders.take() else { return Ok(true) };
+        let found = self.read(&folders, &ids, emails);
+        self.folders = Some(folders);
+        let is_whole = found?;
+        Ok(is_last && is_whole)
+    }
+
+    /// Returns the next messages; `None` if the one to continue after is gone.
+    fn ask(&mut self) -> Result<Option<Batch>, Failure> {
+        let query = self.query_call();
+        let names: Vec<String> = self.fields.iter().map(|name| email::property(name)).collect();
+        let mut properties = email::IDENTITY.to_vec();
+        if !names.is_empty() {
+            properties.pop();
+            properties.extend(names.iter().map(String::as_str));
+        }
+        let most = self.api.account.calls;
+        if self.folders.is_none() && most < 3 {
+            self.folders = Some(Folders::list(self.api)?);
+        }
+        let listing = if self.folders.is_none() { vec![folder::listing()] } else { Vec::new() };
+        let at = listing.len();
+        let get = Call::new("Email/get", json!({ "#ids": ids_of(at), "properties": properties }));
+        let mut calls = listing;
+        calls.push(query);
+        if most >= 2 {
+            calls.push(get);
+        }
+        let mut answers = self.api.run(&calls)?.into_iter();
+        let mut next = || -> Result<Answer, Error> {
+            answers.next().ok_or_else(|| Error::Transient("the server did not answer each call".into()))
+        };
+        if at == 1 {
+            self.folders = Some(Folders::of(self.api, next()?)?);
+        }
+        let found = match next()? {
+            Err(refusal) if refusal.is("anchorNotFound") && self.is_anchored => return Ok(None),
+            found => found.map_err(|refusal| refusal.error())?,
+        };
+        let ids = ids(&found)?;
+        let is_last = is_last(&found, ids.len(), self.limit);
+        let emails = if most >= 2 {
+            match next()? {
+                Err(refusal) if refusal.is("requestTooLarge") => return Err(Failure::TooLarge),
+                answer => api::list(answer)?,
+            }
+        } else {
+            self.api.get("Email/get", &ids.iter().map(String::as_str).collect::<Vec<_>>(), &properties)?
+        };
+        Ok(Some(Batch { ids, emails, is_last }))
+    }
+
+    fn query_call(&self) -> Call {
+        let mut arguments = json!({
+            "sort": [{ "property": "receivedAt", "isAscending": false }],
+            "limit": self.limit,
+            "calculateTotal": true,
+            "collapseThreads": false,
+        });
+        if let Some(cursor) = self.cursor.as_ref().filter(|_| self.is_anchored) {
+            arguments["anchor"] = json!(cursor.id);
+            arguments["anchorOffset"] = json!(1);
+        }
+        if let Some(filter) = self.filter() {
+            arguments["filter"] = filter;
+        }
+        Call::new("Email/query", arguments)
+    }
+
+    fn filter(&self) -> Option<Value> {
+        let mut conditions = Vec::new();
+        let time = |microseconds: i64| web::to_rfc3339(microseconds - microseconds.rem_euclid(SECOND));
+        if let Some(after) = self.query.received_after.filter(|after| *after > 0).and_then(time) {
+            conditions.push(json!({ "after": after }));
+        }
+        // A cursor without its message continues with those of the same second.
+        let until = self.cursor.as_ref().filter(|_| !self.is_anchored).map(|cursor| cursor.received_at);
+        let before = [self.query.received_before, until].into_iter().flatten().filter(|before| *before >= 0).min();
+        if let Some(before) = before.and_then(|before| time(before.checked_add(SECOND)?)) {
+            conditions.push(json!({ "before": before }));
+        }
+        if (1..=FOLDERS).contains(&self.folder_ids.len()) {
+            let folders: Vec<Value> = self.folder_ids.iter().map(|id| json!({ "inMailbox": id })).collect();
+            conditions.push(if folders.len() == 1 {
+                folders.into_iter().next()?
+            } else {
+                json!({ "operator": "OR", "conditions": folders })
+            });
+        }
+        if conditions.len() > 1 {
+            return Some(json!({ "operator": "AND", "conditions": conditions }));
+        }
+        conditions.pop()
+    }
+
+    /// Takes the messages that match into the page. Returns whether all were read.
+    fn read(&mut self, folders: &Folders, ids: &[String], emails: Vec<Email>) -> Result<bool, Error> {
+        let mut emails: std::collections::BTreeMap<String, Email> =
+            emails.into_iter().map(|email| (email.id.clone(), email)).collect();
+        let mut hits: BTreeSet<String> = BTreeSet::new();
+        if !self.fields.is_empty() {
+            for email in emails.values() {
+                let header = email.narrow_header(&self.fields);
+                if self.decide(folders, email, &header).is_some() {
+                    hits.insert(email.id.clone());
+                }
+            }
+            let whole = by_id(self.api, &hits.iter().map(String::as_str).collect::<Vec<_>>(), &email::IDENTITY)?;
+            emails.extend(whole);
+        }
+        for (number, id) in ids.iter().enumerate() {
+            let Some(email) = emails.get(id) else {
+                // It was deleted since the query.
+                self.go_on(id, None);
+                continue;
+            };
+            let received_at = email.received_at();
+            if received_at.is_none() {
+                self.gaps.push(gap(id, "the server does not say when it was received"));
+            } else if self.fields.is_empty() || hits.contains(id) {
+                self.take(folders, email)?;
+            }
+            self.go_on(id, received_at);
+            if self.is_full() {
+                return Ok(number + 1 == ids.len());
+            }
+        }
+        Ok(true)
+    }
+
+    fn go_on(&mut self, id: &str, received_at: Option<i64>) {
+        let known = self.cursor.as_ref().map(|cursor| cursor.received_at);
+        let received_at = received_at.or(known).or(self.query.received_before).unwrap_or(i64::MAX);
+        self.cursor = Some(Cursor { received_at, id: id.to_owned() });
+        self.is_anchored = true;
+    }
+
+    fn take(&mut self, folders: &Folders, email: &Email) -> Result<(), Error> {
+        let header = email.header();
+        let Some(mut message) = self.decide(folders, email, &header) else { return Ok(()) };
+        if matching::needs_attachments(self.query) {
+            match attached::names(self.api, email, &header) {
+                Ok((names, is_whole)) => {
+                    if is_whole && !matching::matches_attachments(self.query, &names) {
+                        return Ok(());
+                    }
+                    clawback_connector_sdk::attachment::put(&mut message, names);
+                    if !is_whole && !message.cut.iter().any(|cut| cut == "attachments") {
+                        message.cut.push("attachments".to_owned());
+                    }
+                }
+                Err(Error::NotFound(_)) => return Ok(()),
+                Err(Error::Permanent(why)) => {
+                    self.gaps.push(gap(&email.id, &why));
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // A page that is full with it ends after it.
+        let _ = self.budget.take(&message);
+        self.messages.push(message);
+        Ok(())
+    }
+
+    /// Returns the message if it matches, as far as this part of its header shows.
+    fn decide(&self, folders: &Folders, email: &Email, header: &[u8]) -> Option<Message> {
+        let received_at = email.received_at()?;
+        let is_wanted =
+            |folder: &folder::Folder| place::is_wanted(self.query, folder.location.kind, &folder.location.path);
+        let folder = folders.shown(&email.folders(), is_wanted)?;
+        if !matching::is_in_time(self.query, received_at) {
+            return None;
+        }
+        let stored = Stored {
+            locator: email.id.clone(),
+            location: folder.location.clone(),
+            received_at,
+            size: email.size,
+            flags: email.flags(folder),
+        };
+        let mut message = header::describe(stored, header, self.query);
+        let is_match = match without_unreadable(self.query, header) {
+            Some((query, cut)) => {
+                message.cut.extend(cut);
+                message.cut.sort_unstable();
+                message.cut.dedup();
+                matching::matches(&query, &message, header)
+            }
+            None => matching::matches(self.query, &message, header),
+        };
+        is_match.then_some(message)
+    }
+
+    /// Passes over a message whose header is too large to be read.
+    fn skip(&mut self) -> Result<bool, Error> {
+        let found = self.api.one(self.query_call())?.map_err(|refusal| refusal.error())?;
+        let ids = ids(&found)?;
+        let Some(id) = ids.first() else { return Ok(true) };
+        self.gaps.push(gap(id, "its header is too large to be read"));
+        self.go_on(id, None);
+        Ok(is_last(&found, ids.len(), self.limit))
+    }
+}
+
+fn gap(id: &str, reason: &str) -> Gap {
+    Gap { folder: String::new(), item: id.to_owned(), reason: reason.to_owned() }
+}
+
+/// Returns the ids of an answer to `Email/query`. Fails if it has none: no list is not an empty one.
+pub(crate) fn ids(answer: &Value) -> Result<Vec<String>, Error> {
+    let wrong = || Error::Permanent("the server's answer to a query has no list of ids".into());
+    let ids = answer["ids"].as_array().ok_or_else(wrong)?;
+    ids.iter().map(|id| id.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+}
+
+/// Returns whether an answer to `Email/query` has the last messages. A server may return fewer than the limit.
+fn is_last(answer: &Value, count: usize, limit: usize) -> bool {
+    if count == 0 {
+        return true;
+    }
+    match (answer["total"].as_u64(), answer["position"].as_u64()) {
+        (Some(total), Some(position)) => position + count as u64 >= total,
+        _ => count < limit && answer["limit"].is_null(),
+    }
+}
+
+/// Returns the fields that a query compares, if they can be requested by name and are all that it compares.
+fn fields(query: &Query) -> Vec<String> {
+    let mut fields: Vec<&str> = Vec::new();
+    if !query.from_address.is_empty() || !query.from_domain.is_empty() {
+        fields.push("From");
+    }
+    if !query.subject_contains.is_empty() {
+        fields.push("Subject");
+    }
+    if !query.to_address.is_empty() {
+        fields.extend(["To", "Cc"]);
+    }
+    if !query.message_id.is_empty() {
+        fields.push("Message-ID");
+    }
+    fields.extend(query.header_contains.iter().map(|(name, _)| name.as_str()));
+    let is_name = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if !fields.iter().all(|name| is_name(name) && !name.is_empty()) {
+        return Vec::new();
+    }
+    let mut fields: Vec<String> = fields.into_iter().map(str::to_owned).collect();
+    fields.sort_by_key(|name| name.to_lowercase());
+    fields.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+    fields
+}
+
+/// Returns the query without conditions on fields that have bytes that are no text, and the names of these fields: such
+/// a condition cannot be decided, so it holds. `None` if there is no such field.
+fn without_unreadable(query: &Query, header: &[u8]) -> Option<(Query, Vec<String>)> {
+    let has = |text: &[u8]| text.windows(UNREADABLE.len()).any(|window| window == UNREADABLE);
+    if !has(header) {
+        return None;
+    }
+    let fields = header::raw_fields(header);
+    let names: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| has(value))
+        .map(|(name, _)| String::from_utf8_lossy(name).to_lowercase())
+        .collect();
+    let mut query = query.clone();
+    let mut cut = Vec::new();
+    for name in names {
+        match name.as_str() {
+            "from" => {
+                query.from_address.clear();
+                query.from_domain.clear();
+                cut.push("from".to_owned());
+            }
+            "subject" => {
+                query.subject_contains.clear();
+                cut.push("subject".to_owned());
+            }
+            "to" | "cc" => {
+                query.to_address.clear();
+                cut.push("to".to_owned());
+            }
+            "message-id" => query.message_id.clear(),
+            _ => {}
+        }
+        if query.header_contains.iter().any(|(wanted, _)| wanted.eq_ignore_ascii_case(&name)) {
+            query.header_contains.clear();
+        }
+        if query.want_headers.iter().any(|wanted| wanted.eq_ignore_ascii_case(&name)) {
+            cut.push(format!("header {name}"));
+        }
+    }
+    Some((query, cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use clawback_connector_sdk::matching::everything;
+
+    use super::*;
+
+    #[test]
+    fn fields_that_can_be_requested() {
+        let query = Query {
+            from_domain: vec!["x".into()],
+            header_contains: vec![("FROM".into(), "a".into()), ("X-Spam".into(), "b".into())],
+            ..everything()
+        };
+        assert_eq!(fields(&query), ["From", "X-Spam"]);
+        let odd = Query { header_contains: vec![("a:b".into(), "x".into())], ..query };
+        assert!(fields(&odd).is_empty(), "the whole header is read");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_decided() {
+        let query = Query {
+            subject_contains: vec!["x".into()],
+            from_address: vec!["a@b".into()],
+            want_headers: vec!["Subject".into()],
+            ..everything()
+        };
+        let (rest, cut) = without_unreadable(&query, "From: a@b\r\nSubject: \u{fffd}\r\n\r\n".as_bytes()).unwrap();
+        assert!(rest.subject_contains.is_empty() && !rest.from_address.is_empty());
+        assert_eq!(cut, ["subject", "header subject"]);
+        assert!(without_unreadable(&query, b"Subject: y\r\n\r\n").is_none());
+    }
+
+    #[test]
+    fn the_last_answer() {
+        assert!(is_last(&json!({}), 0, 5));
+        assert!(is_last(&json!({ "position": 5, "total": 8 }), 3, 5));
+        assert!(!is_last(&json!({ "position": 0, "total": 8 }), 3, 5), "the server returned fewer than the limit");
+        assert!(is_last(&json!({}), 3, 5) && !is_last(&json!({ "limit": 3 }), 3, 5));
+    }
+}

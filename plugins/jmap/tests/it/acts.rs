@@ -1,0 +1,116 @@
+//! Actions and what undoes them.
+
+use clawback_connector_jmap::Jmap;
+use clawback_connector_sdk::{
+    Connector as _,
+    types::{Action, Effect, LocationKind, Receipt, Target},
+};
+
+use crate::server::{Server, aim, nowhere};
+
+fn receipt(effect: &Effect) -> &Receipt {
+    match effect {
+        Effect::Succeeded(receipt) => receipt,
+        other => panic!("expected a success, got {other:?}"),
+    }
+}
+
+fn back(effect: &Effect) -> Target {
+    let receipt = receipt(effect).clone();
+    Target { ref_: receipt.now.unwrap(), location: receipt.location.unwrap(), former: Some(receipt.former) }
+}
+
+#[test]
+fn a_message_in_two_folders_comes_back_to_both_with_its_keywords() {
+    for action in [Action::SoftDelete, Action::MoveToQuarantine, Action::MoveToJunk, Action::MoveToDeletedItems] {
+        let server = Server::new();
+        server.put("m", &["fi", "FP"], &["$seen", "work"], "From: a@b\nSubject: x\nMessage-ID: <m@x>");
+        let before = server.state("m");
+        let found = server.all();
+        let effects = server.apply(action, &[aim(&found[0])]);
+        let receipt = receipt(&effects[0]);
+        assert_eq!(receipt.former.location.kind, LocationKind::Inbox);
+        assert_eq!(receipt.former.flags, ["\\Seen", "work", "label:FP"]);
+        assert_eq!(server.state("m").unwrap().0.len(), 1, "{action:?}");
+        // After a crash only the store knows where it was.
+        let located = Jmap::new(&server).locate("ann@x", &[found[0].ref_.clone()]).unwrap();
+        assert_eq!(located[0].sightings[0].flags, receipt.former.flags);
+        let undone = server.apply(Action::Restore, &[back(&effects[0])]);
+        assert!(matches!(undone[0], Effect::Succeeded(_)), "{undone:?}");
+        assert_eq!(server.state("m"), before, "{action:?}");
+        assert_eq!(server.apply(Action::Restore, &[back(&effects[0])]), [Effect::AlreadyInDestination]);
+    }
+}
+
+#[test]
+fn marks_of_an_earlier_act_do_not_count_for_the_next() {
+    let server = Server::new();
+    server.put("m", &["fi", "FP"], &[], "From: a@b\nSubject: x");
+    let first = server.apply(Action::MoveToJunk, &[aim(&server.all()[0])]);
+    let second = server.apply(Action::MoveToDeletedItems, &[aim(&server.all()[0])]);
+    assert!(receipt(&second[0]).former.flags.is_empty());
+    server.apply(Action::Restore, &[back(&second[0])]);
+    assert_eq!(server.state("m"), Some((vec!["fj".into()], vec![])));
+    server.apply(Action::Restore, &[back(&first[0])]);
+    assert_eq!(server.state("m"), Some((vec!["FP".into(), "fi".into()], vec![])));
+}
+
+#[test]
+fn what_is_not_there_or_was_moved_is_left_alone() {
+    let server = Server::new();
+    server.put("m", &["fi"], &[], "From: a@b\nSubject: x");
+    let target = aim(&server.all()[0]);
+    let other = Target { ref_: nowhere(), ..target.clone() };
+    let mut forged = target.clone();
+    forged.ref_.fingerprint = "1".repeat(40);
+    let mut hostile = target.clone();
+    hostile.ref_.locator = "../m\"".into();
+    let effects = server.apply(Action::MoveToJunk, &[target.clone(), other, forged, hostile, target.clone()]);
+    assert!(matches!(effects[0], Effect::Succeeded(_)));
+    assert_eq!(effects[1..4], [Effect::NotFound, Effect::NotFound, Effect::NotFound]);
+    assert!(matches!(effects[4], Effect::Failed(_)), "it was a target already");
+    let again = server.apply(Action::MoveToJunk, std::slice::from_ref(&target));
+    assert_eq!(again, [Effect::AlreadyInDestination]);
+    let moved = server.apply(Action::MoveToDeletedItems, std::slice::from_ref(&target));
+    assert!(matches!(&moved[0], Effect::MovedSince(place) if place.kind == LocationKind::Junk), "{moved:?}");
+    assert_eq!(server.state("m").unwrap().0, ["fj"]);
+    let deleted = Target { location: server.all()[0].location.clone(), ..target };
+    let gone = server.apply(Action::HardDelete, std::slice::from_ref(&deleted));
+    assert_eq!(receipt(&gone[0]).now, None);
+    assert_eq!(server.apply(Action::HardDelete, &[deleted]), [Effect::NotFound]);
+}
+
+#[test]
+fn a_folder_that_is_gone_is_created_and_a_further_one_is_named() {
+    let server = Server::new();
+    server.put("one", &["FP"], &[], "From: a@b\nSubject: x");
+    server.put("two", &["fi", "FP"], &[], "From: a@b\nSubject: y");
+    let targets: Vec<Target> = server.all().iter().map(aim).collect();
+    let effects = server.apply(Action::SoftDelete, &targets);
+    server.folders.borrow_mut().retain(|folder| folder.0 != "FP");
+    let undone = server.apply(Action::Restore, &effects.iter().map(back).collect::<Vec<_>>());
+    assert!(matches!(undone[0], Effect::Succeeded(_)), "{undone:?}");
+    assert_eq!(server.state("one").unwrap().0, [server.folder("Projects")]);
+    assert!(matches!(&undone[1], Effect::Failed(why) if why.contains("`FP`")), "{undone:?}");
+    assert_eq!(server.state("two").unwrap().0, ["fi"]);
+}
+
+#[test]
+fn raw_bytes_and_readiness() {
+    let server = Server::new();
+    server.put("m", &["fi"], &[], "From: a@b\nSubject: x");
+    let connector = Jmap::new(&server);
+    let message = &server.all()[0];
+    let raw = connector.fetch_raw("ann@x", &message.ref_, 1_000).unwrap();
+    assert_eq!(raw, server.mails.borrow()[0].raw);
+    assert_eq!(connector.fetch_raw("ann@x", &message.ref_, 4).unwrap(), b"From");
+    assert!(connector.fetch_raw("ann@x", &nowhere(), 4).is_err());
+    let ready = connector.check("ann@x").unwrap();
+    assert!(ready.iter().all(|one| one.obstacle.is_none()));
+    let soft = ready.iter().find(|one| one.action == Action::SoftDelete).unwrap();
+    assert_eq!(
+        (soft.creates.as_deref(), soft.visible.as_deref()),
+        (Some("Recoverable Items"), Some("Recoverable Items"))
+    );
+    assert_eq!(connector.mailboxes(None, 10).unwrap().mailboxes, ["Ann@X"]);
+}
