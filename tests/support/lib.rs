@@ -11,6 +11,7 @@ pub mod courier;
 pub mod cyrus;
 pub mod dovecot;
 pub mod fake_store;
+pub mod gmail;
 pub mod hooks;
 pub mod hostile;
 pub mod hostile_headers;
