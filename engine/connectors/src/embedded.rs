@@ -12,6 +12,11 @@ pub(crate) struct Embedded {
 /// All built-in connectors.
 pub(crate) const EMBEDDED: [Embedded; 3] = [
     Embedded {
+        name: "gmail",
+        bytes: include_bytes!("../../../plugins/dist/gmail.wasm"),
+        manifest: include_str!("../../../plugins/dist/gmail.toml"),
+    },
+    Embedded {
         name: "imap",
         bytes: include_bytes!("../../../plugins/dist/imap.wasm"),
         manifest: include_str!("../../../plugins/dist/imap.toml"),

@@ -48,8 +48,8 @@ pub(crate) struct Endpoint {
     /// The methods that the connector uses; none names all.
     #[serde(default)]
     pub(crate) methods: Vec<String>,
-    /// The paths that it uses, `{mailbox}` for the mailbox of the call and `*` for one part, or for the rest; none names
-    /// all.
+    /// The paths that it uses, `{mailbox}` for the mailbox of the call and `*` for one part, or for the rest; with a method
+    /// before it, such as `GET /users`, a path is for that method only. None names all.
     #[serde(default)]
     pub(crate) paths: Vec<String>,
     /// The paths that take a batch: a JSON object with `requests`, each of which is checked like a request.

@@ -10,6 +10,7 @@ use clawback_model::Digest;
 mod bounds;
 mod config;
 mod conformance;
+mod gmail;
 mod hostile;
 mod kit;
 mod jmap;

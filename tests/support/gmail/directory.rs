@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
@@ -24,7 +24,7 @@ pub(super) async fn users(
     let subject = who(&gmail, &headers).map(|(subject, _)| subject).unwrap_or_default();
     let request = "GET /admin/directory/v1/users".to_owned();
     gmail.lock().seen.push(Seen { subject, request, query: format!("{query:?}"), units: 0, status });
-    answer.map_or_else(|refusal| refusal.into_response(), |page| Json(page).into_response())
+    answer.map_or_else(IntoResponse::into_response, |page| Json(page).into_response())
 }
 
 fn list(gmail: &Gmail, headers: &HeaderMap, query: &HashMap<String, String>) -> Result<Value, Refusal> {

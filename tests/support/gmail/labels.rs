@@ -14,7 +14,8 @@ pub(super) fn list(mailbox: &Mailbox) -> Value {
 
 /// `POST labels`.
 pub(super) fn create(mailbox: &mut Mailbox, body: &Value) -> Result<Value, Refusal> {
-    let name = body["name"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| Refusal::invalid("Invalid label"))?;
+    let name =
+        body["name"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| Refusal::invalid("Invalid label"))?;
     let is_taken = |known: &str| known.eq_ignore_ascii_case(name);
     if SYSTEM.iter().any(|known| is_taken(known)) || mailbox.labels.values().any(|label| is_taken(&label.name)) {
         return Err(Refusal::new(409, "aborted", "ABORTED", "Label name exists or conflicts"));

@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::tokens;
+
 /// An error that a request is answered with.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
@@ -38,7 +40,7 @@ impl Refusal {
 
     /// One of Google's forms of "too many". Returns how long to wait, if the answer names it.
     pub(super) fn throttled(form: u64, wait: Duration) -> (Self, Option<Duration>) {
-        let until = chrono::Utc::now() + wait;
+        let until = tokens::now() + wait;
         let text = format!(
             "User-rate limit exceeded.  Retry after {}",
             until.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
-use axum::Json;
 use serde_json::Value;
 
 use super::faults::Fate;
@@ -37,6 +37,7 @@ async fn mail(
         Ok(who) => who,
         Err(refusal) => return refusal.into_response(),
     };
+    let arrived = Instant::now();
     let latency = {
         let mut shared = gmail.lock();
         let running = shared.running.entry(subject.clone()).or_default();
@@ -49,7 +50,7 @@ async fn mail(
     tokio::time::sleep(latency.max(Duration::from_millis(1))).await;
     let mut shared = gmail.lock();
     let query = uri.query().unwrap_or_default().to_owned();
-    let call = Call { subject: &subject, scopes: &scopes, user: &user, rest: &rest, method: &method };
+    let call = Call { arrived, subject: &subject, scopes: &scopes, user: &user, rest: &rest, method: &method };
     let (units, answer) = call.answer(&mut shared, &query, &body);
     let response = match answer {
         Ok(Some(answer)) => Json(answer).into_response(),
@@ -62,7 +63,11 @@ async fn mail(
     response
 }
 
+/// Requests that were sent together arrive within this time.
+const TOGETHER: Duration = Duration::from_millis(50);
+
 struct Call<'a> {
+    arrived: Instant,
     subject: &'a str,
     scopes: &'a [String],
     user: &'a str,
@@ -73,9 +78,10 @@ struct Call<'a> {
 impl Call<'_> {
     /// Returns the units of the request, and its answer.
     fn answer(&self, shared: &mut Shared, query: &str, body: &[u8]) -> (u64, Result<Option<Value>, Refusal>) {
-        if shared.not_before.get(self.subject).is_some_and(|until| Instant::now() < *until) {
-            shared.impatient += 1;
-        }
+        let is_closed = |(subject, from, until): &(String, Instant, Instant)| {
+            subject == self.subject && self.arrived > *from && self.arrived < *until
+        };
+        shared.impatient += usize::from(shared.closed.iter().any(is_closed));
         let Some(units) = self.units() else { return (0, Err(Refusal::not_found())) };
         match shared.faults.draw() {
             Fate::Served => {}
@@ -83,7 +89,7 @@ impl Call<'_> {
                 return (0, Err(Refusal::new(503, "backendError", "UNAVAILABLE", "The service is unavailable.")));
             }
             Fate::Throttled(form) => {
-                return (0, Err(self.throttle(shared, form, Duration::from_millis(40 + form / 4 % 160))));
+                return (0, Err(self.throttle(shared, form, Duration::from_millis(120 + form / 4 % 160))));
             }
         }
         if let Some(wait) = shared.spend(self.subject, units) {
@@ -95,9 +101,8 @@ impl Call<'_> {
     fn throttle(&self, shared: &mut Shared, form: u64, wait: Duration) -> Refusal {
         let (refusal, wait) = Refusal::throttled(form, wait);
         if let Some(wait) = wait {
-            let until = Instant::now() + wait;
-            let known = shared.not_before.entry(self.subject.to_owned()).or_insert(until);
-            *known = until.max(*known);
+            let now = Instant::now();
+            shared.closed.push((self.subject.to_owned(), now + TOGETHER, now + wait));
         }
         refusal
     }
@@ -129,9 +134,8 @@ impl Call<'_> {
             return Err(Refusal::new(400, "failedPrecondition", "FAILED_PRECONDITION", "Mail service not enabled"));
         }
         let parameters = parameters(query)?;
-        let parse = || {
-            serde_json::from_slice::<Value>(body).map_err(|_| Refusal::invalid("Invalid JSON payload received."))
-        };
+        let parse =
+            || serde_json::from_slice::<Value>(body).map_err(|_| Refusal::invalid("Invalid JSON payload received."));
         let parts: Vec<&str> = self.rest.split('/').collect();
         match (self.method.as_str(), parts.as_slice()) {
             ("GET", ["labels"]) => Ok(Some(labels::list(mailbox))),

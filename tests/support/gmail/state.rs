@@ -49,8 +49,8 @@ pub(super) struct Shared {
     pub(super) faults: Faults,
     /// The units that each user may still use, and until when.
     pub(super) budgets: BTreeMap<String, (u64, Instant)>,
-    /// Before when no request of this user is welcome.
-    pub(super) not_before: BTreeMap<String, Instant>,
+    /// The times between which no request of this user is welcome.
+    pub(super) closed: Vec<(String, Instant, Instant)>,
     pub(super) impatient: usize,
     pub(super) running: BTreeMap<String, usize>,
     pub(super) most_at_once: usize,
@@ -157,9 +157,10 @@ impl Gmail {
         });
         let key = folder.join("service-account.json");
         crate::binary::write_secret(&key, &account.to_string()).expect("the folder can be written");
+        let key = key.display();
         let auth = |scope: &str, subject: &str| {
             format!(
-                "{{ kind = \"service-account\", key-file = {key:?}, scope = \"{scope}\", subject = \"{subject}\", \
+                "{{ kind = \"service-account\", key-file = \"{key}\", scope = \"{scope}\", subject = \"{subject}\", \
                  allow-private-network = true }}"
             )
         };

@@ -11,9 +11,14 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
+use super::ADMIN;
 use super::refusal::Refusal;
 use super::state::Gmail;
-use super::ADMIN;
+
+#[expect(clippy::disallowed_methods, reason = "the host under test has the clock of the system, too")]
+pub(super) fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
 
 /// The key of the service account.
 pub(super) struct Key {
@@ -63,7 +68,7 @@ pub(super) async fn issue(State(gmail): State<Gmail>, form: Bytes) -> (StatusCod
         return refused("invalid_grant", "Invalid JWT Signature.");
     };
     let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
-    let (now, issued, expires) = (chrono::Utc::now().timestamp(), claims["iat"].as_i64(), claims["exp"].as_i64());
+    let (now, issued, expires) = (now().timestamp(), claims["iat"].as_i64(), claims["exp"].as_i64());
     let is_timely = issued.is_some_and(|issued| (issued - now).abs() < 300)
         && expires.zip(issued).is_some_and(|(expires, issued)| expires > now && expires - issued <= 3_600);
     if !is_timely || text("iss") != "clawback@project.example" || text("aud") != format!("{}/token", gmail.origin()) {

@@ -20,17 +20,42 @@ const MOST_PARTS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Confinement {
     methods: Vec<String>,
-    paths: Vec<Vec<String>>,
+    paths: Vec<Allowed>,
     batches: Vec<Vec<String>>,
+}
+
+/// A path, and the only method that it is for, if it names one.
+#[derive(Debug)]
+struct Allowed {
+    method: Option<String>,
+    parts: Vec<String>,
+}
+
+impl Allowed {
+    /// Reads `/path` or `METHOD /path`.
+    fn read(text: &str) -> Self {
+        let (method, path) = match text.split_once(' ') {
+            Some((method, path)) => (Some(method.to_owned()), path),
+            None => (None, text),
+        };
+        Self { method, parts: split(path) }
+    }
+
+    fn fits(&self, method: &str, path: &[String], mailbox: Option<&str>) -> bool {
+        self.method.as_deref().is_none_or(|only| only == method) && fits(&self.parts, path, mailbox)
+    }
+}
+
+fn split(path: &str) -> Vec<String> {
+    path.trim_start_matches('/').split('/').map(str::to_owned).collect()
 }
 
 impl Confinement {
     pub(crate) fn new(methods: &[String], paths: &[String], batches: &[String]) -> Self {
-        let split = |path: &String| path.trim_start_matches('/').split('/').map(str::to_owned).collect();
         Self {
             methods: methods.to_vec(),
-            paths: paths.iter().map(split).collect(),
-            batches: batches.iter().map(split).collect(),
+            paths: paths.iter().map(|path| Allowed::read(path)).collect(),
+            batches: batches.iter().map(|path| split(path)).collect(),
         }
     }
 
@@ -68,8 +93,11 @@ impl Confinement {
         if !self.methods.is_empty() && !self.methods.iter().any(|allowed| allowed == method) {
             return Err("the manifest does not name this method".to_owned());
         }
-        if !self.paths.is_empty() && !self.paths.iter().any(|allowed| fits(allowed, path, mailbox)) {
-            return Err("the path is not one of the manifest, or of another mailbox than that of the call".to_owned());
+        if !self.paths.is_empty() && !self.paths.iter().any(|allowed| allowed.fits(method, path, mailbox)) {
+            return Err(
+                "the path is not one of the manifest for this method, or of another mailbox than that of the call"
+                    .to_owned(),
+            );
         }
         Self::check_query(url)
     }
@@ -257,6 +285,27 @@ mod tests {
         let jmap = Confinement::new(&[], &["/jmap/".to_owned()], &[]);
         assert_eq!(jmap.hold(ANN, "POST", &url, headers, b""), Ok(()));
         assert!(jmap.hold(ANN, "POST", &url.join("upload").unwrap(), headers, b"").is_err());
+    }
+
+    #[test]
+    fn a_path_can_be_for_one_method() {
+        let paths = ["GET /users/{mailbox}/messages/*", "POST /users/{mailbox}/messages/*/modify", "/labels"];
+        let gmail = Confinement::new(&[], &paths.map(str::to_owned), &[]);
+        let check = |method: &str, path: &str| {
+            let url = Url::parse("https://gmail.example").unwrap().join(path).unwrap();
+            gmail.hold(ANN, method, &url, &mut HeaderMap::new(), b"").is_ok()
+        };
+        assert!(check("GET", "/users/ann@x.test/messages/1"));
+        assert!(check("POST", "/users/ann@x.test/messages/1/modify"));
+        assert!(check("GET", "/labels") && check("POST", "/labels"));
+        for (method, path) in [
+            ("POST", "/users/ann@x.test/messages/send"),
+            ("DELETE", "/users/ann@x.test/messages/1"),
+            ("POST", "/users/ben@x.test/messages/1/modify"),
+            ("get", "/users/ann@x.test/messages/1"),
+        ] {
+            assert!(!check(method, path), "{method} {path}");
+        }
     }
 
     #[test]
