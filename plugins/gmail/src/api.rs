@@ -1,5 +1,6 @@
 //! The answers of the API, as far as the connector reads them.
 
+use clawback_connector_sdk::{host::Response, types::Error};
 use serde::Deserialize;
 
 /// A message.
@@ -43,8 +44,19 @@ pub(crate) struct Listed {
     #[serde(default)]
     pub(crate) messages: Vec<Id>,
     pub(crate) next_page_token: Option<String>,
-    /// Always there, so that an answer of nothing is known as one.
-    pub(crate) result_size_estimate: u64,
+    /// Without messages this is all that there is.
+    pub(crate) result_size_estimate: Option<u64>,
+}
+
+impl Listed {
+    /// Reads a page. An answer that has neither messages nor says how many there are is no empty page.
+    pub(crate) fn read(response: &Response) -> Result<Self, Error> {
+        let page: Self = response.json()?;
+        if page.messages.is_empty() && page.result_size_estimate.is_none() {
+            return Err(Error::Permanent("Gmail's answer is no list of messages".into()));
+        }
+        Ok(page)
+    }
 }
 
 /// A message in a list, or a label.

@@ -118,7 +118,7 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
         deliver: impl Fn(&[Request]) -> Vec<Result<Response, HttpError>>,
     ) -> Answers {
         let mut done: Vec<Option<Answer>> = requests.iter().map(|_| None).collect();
-        let mut tries = vec![0_u32; requests.len()];
+        let (mut tries, mut failures) = (vec![0_u32; requests.len()], vec![0_u32; requests.len()]);
         let mut open: VecDeque<usize> = (0..requests.len()).collect();
         while !open.is_empty() {
             let now: Vec<usize> = open.drain(..open.len().min(AT_ONCE)).collect();
@@ -136,7 +136,8 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
                             is_over = Some(pause);
                         }
                     }
-                    Err(Refused::Failed(_)) if tries[at] < FAILED_TRIES => {
+                    Err(Refused::Failed(_)) if failures[at] + 1 < FAILED_TRIES => {
+                        failures[at] += 1;
                         pause = pause.max(usual);
                         again.push(at);
                     }

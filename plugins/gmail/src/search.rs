@@ -139,7 +139,7 @@ fn list<H: Host + Http + Memo>(client: &Client<'_, H>, narrowed: &Narrowed, curs
     parameters.extend(narrowed.label.as_ref().map(|label| ("labelIds", label.as_str())));
     parameters.extend(cursor.page.as_ref().map(|page| ("pageToken", page.as_str())));
     match client.one(client.get(&web::with_query("/messages", parameters)))? {
-        Ok(response) => response.json(),
+        Ok(response) => Listed::read(&response),
         Err(Refused::Gone) => Err(Error::NotFound("Gmail knows no mailbox of this address".into())),
         Err(refused) => Err(refused.into_error()),
     }

@@ -73,7 +73,7 @@ pub(crate) fn some<H: Host + Http + Memo>(
         let requests: Vec<Request> = open.iter().map(|(_, request)| request.clone()).collect();
         let mut next = Vec::new();
         for ((label, request), answer) in open.into_iter().zip(client.many(&requests).all()?) {
-            let page: Listed = answer.map_err(Refused::into_error)?.json()?;
+            let page = Listed::read(&answer.map_err(Refused::into_error)?)?;
             found.extend(page.messages.into_iter().map(|message| (label, message.id)));
             if let Some(token) = page.next_page_token {
                 let first = request.path.split("&pageToken=").next().unwrap_or_default();

@@ -68,7 +68,7 @@ fn a_lost_answer_is_no_empty_mailbox() {
     let host = Scripted::default();
     host.answers.borrow_mut().extend((0..3).map(|_| Err(HttpError::TimedOut)));
     assert!(matches!(Gmail::new(&host).search("a@x", &everything(), None, 10), Err(Error::Transient(_))));
-    for body in ["", "<html>", "[]", r#"{"messages":{}}"#] {
+    for body in ["", "<html>", "[]", "{}", r#"{"messages":{}}"#] {
         let host = Scripted::of(&[(200, body)]);
         assert!(matches!(Gmail::new(&host).search("a@x", &everything(), None, 10), Err(Error::Permanent(_))), "{body}");
     }

@@ -56,7 +56,7 @@ impl Site {
 fn component() -> String {
     let path = dist("gmail.wasm");
     let digest = Digest::of(&std::fs::read(&path).unwrap());
-    format!("{{ path = {path:?}, sha256 = \"{digest}\" }}")
+    format!("{{ path = \"{}\", sha256 = \"{digest}\" }}", path.display())
 }
 
 fn aim(message: &Message) -> ActionTarget {

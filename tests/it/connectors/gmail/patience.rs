@@ -5,6 +5,7 @@ use std::time::Duration;
 use clawback_connectors::CallError;
 use clawback_model::{Action, Effect, Message, Query};
 use clawback_tests::gmail::{Faults, user};
+use futures::StreamExt as _;
 
 use super::{Site, aim, mail};
 
@@ -70,7 +71,7 @@ async fn one_of_ten_requests_is_throttled_and_the_result_is_the_same() {
 async fn a_long_wait_ends_the_call_and_the_next_one_keeps_it() {
     let site = Site::start(2).await;
     site.gmail.deliver(&user(1), &mail(1), &["INBOX"]);
-    site.gmail.set_faults(Faults { quota: Some((10, Duration::from_secs(60))), ..Faults::default() });
+    site.gmail.set_faults(Faults { quota: Some((10, Duration::from_mins(1))), ..Faults::default() });
     for _ in 0..2 {
         let refused = site.store.search(&user(1).into(), &Query::default(), None, 10).await.unwrap_err();
         let CallError::Throttled { after: Some(after), .. } = &refused else { panic!("{refused}") };
@@ -98,31 +99,34 @@ async fn a_search_that_runs_out_of_quota_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hunt_costs_what_a_script_of_the_same_calls_costs() {
-    const MAILBOXES: usize = 100;
-    let site = Site::start(MAILBOXES).await;
-    for number in 1..=MAILBOXES {
-        for copy in 0..20 {
-            site.gmail.deliver(&user(number), &mail(copy), &["INBOX"]);
-        }
-        if number % 2 == 0 {
+    const MAILBOXES: u32 = 1_000;
+    const HITS: u32 = MAILBOXES / 10;
+    let site = Site::start(MAILBOXES as usize).await;
+    for number in 1..=MAILBOXES as usize {
+        (0..3).for_each(|copy| drop(site.gmail.deliver(&user(number), &mail(copy), &["INBOX"])));
+        if number % 10 == 0 {
             let raw =
-                format!("From: evil@phish.example\r\nSubject: pay\r\nMessage-ID: <{number}@phish.example>\r\n\r\nx");
+                format!("From: evil@phish.example\r\nSubject: a\r\nMessage-ID: <{number}@phish.example>\r\n\r\nx");
             site.gmail.deliver(&user(number), raw.as_bytes(), &["INBOX", "UNREAD"]);
         }
     }
     let query = Query { from_address: vec!["evil@phish.example".into()], ..Query::default() };
-    for number in 1..=MAILBOXES {
-        let found = site.search(number, &query).await;
-        assert_eq!(found.len(), usize::from(number % 2 == 0));
-        if !found.is_empty() {
-            site.act(number, Action::SoftDelete, &found).await;
-        }
+    let hunt =
+        futures::stream::iter(1..=MAILBOXES as usize).map(async |number| (number, site.search(number, &query).await));
+    let found: Vec<_> =
+        hunt.buffer_unordered(8).filter(|(_, found)| std::future::ready(!found.is_empty())).collect().await;
+    assert_eq!(found.len(), HITS as usize);
+    let ratio = |script: u32| {
+        let units: u64 = site.gmail.take_seen().iter().map(|seen| seen.units).sum();
+        f64::from(u32::try_from(units).unwrap()) / f64::from(script)
+    };
+    // The script: a list, and each message that it names.
+    let searched = ratio(MAILBOXES * 5 + HITS * 20);
+    assert!(searched <= 1.3, "{searched:.2} times the units of a script");
+    for (number, found) in found {
+        site.act(number, Action::SoftDelete, &found).await;
     }
-    let seen = site.gmail.take_seen();
-    let units: u64 = seen.iter().map(|seen| seen.units).sum();
-    // The script: a list; for a hit the message, its labels before the act, the label that marks it, the act, and a list
-    // that confirms it.
-    let script = 100 * 5 + 50 * (20 + 20 + 5 + 5 + 5);
-    let ratio = f64::from(u32::try_from(units).unwrap()) / f64::from(script);
-    assert!(ratio <= 1.3, "{units} units and {} requests, {ratio:.2} times those of a script", seen.len());
+    // The script: the labels of the mailbox and of the message, the hidden label, the change, and a list to confirm it.
+    let acted = ratio(HITS * (1 + 20 + 5 + 5 + 5));
+    assert!(acted <= 1.3, "{acted:.2} times the units of a script");
 }

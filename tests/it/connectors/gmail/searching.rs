@@ -24,7 +24,7 @@ async fn files(folder: &std::path::Path, raws: &[Vec<u8>]) -> Arc<dyn MailStore>
         let name = format!("{}/cur/17{number:08}.M{number}P1.host:2,S", user(1));
         fs::write(folder.join(name), raw).unwrap();
     }
-    let text = format!("connector = \"maildir\"\ndirectory = {folder:?}");
+    let text = format!("connector = \"maildir\"\ndirectory = \"{}\"", folder.display());
     host(SandboxLimits::default()).load("files", &config(&text)).await.unwrap()
 }
 
