@@ -38,16 +38,38 @@ async fn a_call_for_one_mailbox_reaches_no_other() {
         fingerprint: "00".repeat(20),
     };
     // The id of another's message, and ids that would be other paths.
-    for locator in
-        [id.clone(), format!("../../{}/messages/{id}", user(2)), format!("{id}%2F.."), format!("{id}?userId=x")]
-    {
+    let ben = user(2);
+    let other = [
+        id.clone(),
+        format!("../../{ben}/messages/{id}"),
+        format!("..%2F..%2F{ben}%2Fmessages%2F{id}"),
+        format!("%2e%2e/%2e%2e/{ben}/messages/{id}"),
+        format!("{id}/../../../{ben}/messages/{id}"),
+        format!("{id}%2F.."),
+        format!("{id}?userId={ben}"),
+        format!("{id}#"),
+        format!("{id}\r\nX-Goog-User: {ben}"),
+        format!("//{ben}/{id}"),
+        format!("\\{ben}\\{id}"),
+        format!("{id};userId={ben}"),
+        "batchDelete".to_owned(),
+        "send".to_owned(),
+    ];
+    for locator in other {
         let raw = site.store.fetch_raw(&user(1), &reference(&locator), 100).await;
         assert!(matches!(raw, Err(CallError::NotFound { .. })), "{locator}: {raw:?}");
         let located = site.store.locate(&user(1), &[reference(&locator)]).await.unwrap();
         assert!(located[0].sightings.is_empty(), "{locator}");
     }
-    for mailbox in ["me", "../user0002@acme.test", "user0002@acme.test/../user0001@acme.test", "user0001@acme.test?x=y"]
-    {
+    for mailbox in [
+        "me",
+        "../user0002@acme.test",
+        "user0002@acme.test/../user0001@acme.test",
+        "user0001@acme.test/../user0002@acme.test",
+        "user0001@acme.test?x=y",
+        "user0001@acme.test%2F..%2Fuser0002@acme.test",
+        "user0001@acme.test#",
+    ] {
         let refused = site.store.search(&mailbox.into(), &Query::default(), None, 1).await;
         assert!(refused.is_err(), "{mailbox}: {refused:?}");
     }
