@@ -12,6 +12,7 @@ pub mod cyrus;
 pub mod dovecot;
 pub mod fake_store;
 pub mod gmail;
+pub mod graph;
 pub mod hooks;
 pub mod hostile;
 pub mod hostile_headers;
