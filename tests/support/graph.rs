@@ -22,6 +22,7 @@ mod filter;
 mod listing;
 mod mailbox;
 mod message;
+mod prism;
 mod request;
 mod routes;
 mod schema;
@@ -30,6 +31,7 @@ mod traffic;
 
 pub use app::{CLIENT, Right, SECRET};
 pub use mailbox::State;
+pub use prism::Prism;
 pub use site::Options;
 pub use traffic::Counts;
 
@@ -50,6 +52,10 @@ pub struct Kept {
     /// Whether it was read, its flag and its categories.
     pub state: (bool, String, Vec<String>),
 }
+
+/// All mailboxes at one time.
+#[derive(Debug, Clone)]
+pub struct Snapshot(Vec<Mailbox>);
 
 /// A running fake. It ends with the runtime of its test.
 #[derive(Debug, Clone)]
@@ -91,9 +97,9 @@ impl Graph {
         change(&mut self.site().options);
     }
 
-    /// Lets links name this origin from now on.
-    pub fn link_to(&self, origin: &str) {
-        origin.clone_into(&mut self.site().origin);
+    /// Lets links to next pages of messages begin with this text from now on.
+    pub fn link_to_next(&self, start: &str) {
+        self.site().links = Some(start.to_owned());
     }
 
     /// Puts a message into a folder, by its well-known name or its path, which is made. Returns its immutable id.
@@ -103,7 +109,12 @@ impl Graph {
         site.next_number += 1;
         let mailbox = site.mailbox(user);
         let folder = mailbox.at(folder);
-        let mail = Mail::new(number, folder, raw, received);
+        let is_own = matches!(mailbox.folder(&folder).map(|folder| folder.well_known), Some("sentitems" | "drafts"));
+        let mut mail = Mail::new(number, folder, raw, received);
+        if is_own {
+            // What was never transported has no header fields of the transport.
+            mail.shown.headers.clear();
+        }
         let id = mail.immutable_id();
         mailbox.mails.push(mail);
         id
@@ -169,6 +180,16 @@ impl Graph {
         mailbox.mails.iter().map(kept).collect()
     }
 
+    /// Keeps all mailboxes as they are now, for [`Graph::restore`].
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.site().mailboxes.clone())
+    }
+
+    /// Sets all mailboxes back.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        self.site().mailboxes.clone_from(&snapshot.0);
+    }
+
     /// Whether the folder at this path is hidden from its owner.
     pub fn is_hidden(&self, user: &str, path: &str) -> bool {
         let mut site = self.site();
@@ -203,10 +224,11 @@ impl Graph {
 
     /// Answers a request, after the time that it takes.
     async fn answer(&self, method: &Method, target: &str, headers: &HeaderMap, body: &Bytes) -> Answer {
-        let fields = headers.iter().map(|(name, value)| {
-            (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
-        });
-        let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let fields = headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned()));
+        let is_json =
+            headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
         let parsed: Option<Value> = if body.is_empty() { None } else { serde_json::from_slice(body).ok() };
         if !body.is_empty() && (!is_json || parsed.is_none()) {
             return Answer::error(415, "RequestBodyRead", "A body is JSON, and its Content-Type says so.");
@@ -218,7 +240,11 @@ impl Graph {
             let mut site = self.site();
             site.traffic.counts.requests += 1;
             if !site.tokens.is_good(request.header("authorization")) {
-                return Answer::error(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.");
+                return Answer::error(
+                    401,
+                    "InvalidAuthenticationToken",
+                    "Lifetime validation failed, the token is expired.",
+                );
             }
             if let Err(why) = site.schema.check_request(&request) {
                 return Answer::error(400, "BadRequest", &why);
@@ -263,7 +289,9 @@ impl Graph {
             None => routes::answer(&mut site, &rights, &request),
         };
         site.schema.check_answer(&request, &answer);
-        load.iter().for_each(|(user, count)| site.traffic.end(user, *count));
+        for (user, count) in &load {
+            site.traffic.end(user, *count);
+        }
         answer
     }
 }

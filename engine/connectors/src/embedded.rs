@@ -15,6 +15,9 @@ pub(crate) const EMBEDDED: [Embedded; 3] = [
         name: "gmail",
         bytes: include_bytes!("../../../plugins/dist/gmail.wasm"),
         manifest: include_str!("../../../plugins/dist/gmail.toml"),
+        name: "graph",
+        bytes: include_bytes!("../../../plugins/dist/graph.wasm"),
+        manifest: include_str!("../../../plugins/dist/graph.toml"),
     },
     Embedded {
         name: "imap",

@@ -20,6 +20,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The package in the guests' workspace, the file of its library, and its place in `plugins/dist`.
 const GUESTS: [(&str, &str, &str); 4] = [
     ("clawback-connector-gmail", "clawback_connector_gmail.wasm", "gmail.wasm"),
+    ("clawback-connector-graph", "clawback_connector_graph.wasm", "graph.wasm"),
     ("clawback-connector-imap", "clawback_connector_imap.wasm", "imap.wasm"),
     ("clawback-connector-jmap", "clawback_connector_jmap.wasm", "jmap.wasm"),
     ("clawback-connector-maildir", "clawback_connector_maildir.wasm", "maildir.wasm"),

@@ -1,29 +1,31 @@
 //! The limits on texts in a message record. `message.cut` names what is truncated; matches use the whole text.
 
 /// Bytes of a subject.
-pub(crate) const SUBJECT: usize = 8 * 1024;
+pub const SUBJECT: usize = 8 * 1024;
 /// Bytes of a display name.
-pub(crate) const NAME: usize = 1024;
+pub const NAME: usize = 1024;
 /// Senders in addition to the one that is shown.
-pub(crate) const SENDERS: usize = 200;
+pub const SENDERS: usize = 200;
 /// Addresses of To and Cc, and their total bytes.
-pub(crate) const RECIPIENTS: (usize, usize) = (1_000, 64 * 1024);
+pub const RECIPIENTS: (usize, usize) = (1_000, 64 * 1024);
 /// The bytes of a To or Cc field that are read for that list.
-pub(crate) const LISTED: usize = 2 * RECIPIENTS.1;
+pub const LISTED: usize = 2 * RECIPIENTS.1;
 /// Values of one header field, and the total bytes of each field's values.
-pub(crate) const HEADER: (usize, usize) = (100, 32 * 1024);
+pub const HEADER: (usize, usize) = (100, 32 * 1024);
 /// Names of attachments, and their total bytes.
-pub(crate) const ATTACHMENTS: (usize, usize) = (500, 64 * 1024);
+pub const ATTACHMENTS: (usize, usize) = (500, 64 * 1024);
+/// Bytes of an address.
+pub const ADDRESS: usize = 2 * 1024;
 /// Bytes of a Message-ID; lines have 998 by the standard.
-pub(crate) const MESSAGE_ID: usize = 4 * 1024;
+pub const MESSAGE_ID: usize = 4 * 1024;
 /// The bytes of one field that are read at all.
-pub(crate) const FIELD: usize = 1024 * 1024;
+pub const FIELD: usize = 1024 * 1024;
 /// How far back a suitable place to cut is searched for.
 const BACK: usize = 256;
 
 /// Returns the text up to `most` bytes, and whether it was truncated. The rest starts with a character that never joins
 /// the one before, so that the normalised part is a part of the normalised whole.
-pub(crate) fn text(mut text: String, most: usize) -> (String, bool) {
+pub fn text(mut text: String, most: usize) -> (String, bool) {
     if text.len() <= most {
         return (text, false);
     }
@@ -35,7 +37,7 @@ pub(crate) fn text(mut text: String, most: usize) -> (String, bool) {
 }
 
 /// Returns the texts that fit, and whether these are all.
-pub(crate) fn list(all: impl IntoIterator<Item = String>, (most, bytes): (usize, usize)) -> (Vec<String>, bool) {
+pub fn list(all: impl IntoIterator<Item = String>, (most, bytes): (usize, usize)) -> (Vec<String>, bool) {
     let (mut kept, mut left) = (Vec::new(), bytes);
     for one in all {
         if kept.len() == most || left == 0 {

@@ -11,7 +11,7 @@
 
 pub mod attachment;
 mod bindings;
-mod bound;
+pub mod bound;
 mod charset;
 pub mod connector;
 pub mod features;

@@ -11,6 +11,7 @@ mod bounds;
 mod config;
 mod conformance;
 mod gmail;
+mod graph;
 mod hostile;
 mod kit;
 mod jmap;

@@ -24,16 +24,16 @@ pub(super) fn parts(body: &Value) -> Result<Vec<(String, Request, Vec<String>)>,
     }
     let mut parts: Vec<(String, Request, Vec<String>)> = Vec::new();
     for part in requests {
-        let text = |key: &str| part[key].as_str().map(str::to_owned).ok_or_else(|| refuse("Invalid batch payload format."));
+        let text =
+            |key: &str| part[key].as_str().map(str::to_owned).ok_or_else(|| refuse("Invalid batch payload format."));
         let (id, method, url) = (text("id")?, text("method")?, text("url")?);
         if parts.iter().any(|(known, ..)| *known == id) {
             return Err(refuse("The ids of requests in a batch must be unique."));
         }
         let empty = Map::new();
         let headers = part["headers"].as_object().unwrap_or(&empty).iter();
-        let headers: Vec<_> = headers
-            .map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap_or_default().to_owned()))
-            .collect();
+        let headers: Vec<_> =
+            headers.map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap_or_default().to_owned())).collect();
         let body = part.get("body").cloned();
         let is_json = headers.iter().any(|(name, value)| name == "content-type" && value.contains("application/json"));
         if body.is_some() && !is_json {
@@ -69,9 +69,8 @@ pub(super) fn answer(
 ) -> Answer {
     let mut answers: Vec<(String, Answer)> = Vec::new();
     for (id, request, depends) in parts {
-        let has_failed = |depend: &String| {
-            answers.iter().any(|(known, answer)| known == depend && answer.status >= 400)
-        };
+        let has_failed =
+            |depend: &String| answers.iter().any(|(known, answer)| known == depend && answer.status >= 400);
         let answer = if depends.iter().any(has_failed) {
             Answer::error(424, "FailedDependency", "A request on which this one depends has failed.")
         } else {

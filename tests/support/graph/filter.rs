@@ -158,7 +158,11 @@ impl Reader<'_> {
                     return Err("a comma is missing".into());
                 }
                 let Literal::Text(text) = self.literal(&property)? else { return Err("no text".into()) };
-                return if self.take(")") { Ok(Filter::Has(function.into(), property, text)) } else { Err("no `)`".into()) };
+                return if self.take(")") {
+                    Ok(Filter::Has(function.into(), property, text))
+                } else {
+                    Err("no `)`".into())
+                };
             }
         }
         let property = self.word();
@@ -181,7 +185,11 @@ impl Reader<'_> {
             Literal::Text(_) => is_text,
             Literal::Bool(_) => is_bool,
         };
-        if fits { Ok(Filter::Is(property, operator, literal)) } else { Err(format!("a value of another type for `{property}`")) }
+        if fits {
+            Ok(Filter::Is(property, operator, literal))
+        } else {
+            Err(format!("a value of another type for `{property}`"))
+        }
     }
 
     fn word(&mut self) -> String {
@@ -248,7 +256,9 @@ mod tests {
         ] {
             assert!(Filter::parse(wrong).is_err(), "{wrong}");
         }
-        let Filter::Is(_, _, Literal::Text(text)) = Filter::parse("subject eq 'it''s'").unwrap() else { panic!("a text") };
+        let Filter::Is(_, _, Literal::Text(text)) = Filter::parse("subject eq 'it''s'").unwrap() else {
+            panic!("a text")
+        };
         assert_eq!(text, "it's");
     }
 }

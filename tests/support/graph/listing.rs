@@ -16,10 +16,14 @@ fn refuse(message: &str) -> Answer {
 
 /// Reads `$select`: known names only.
 pub(super) fn selected(request: &Request) -> Result<Vec<String>, Answer> {
-    let names: Vec<String> =
-        request.option("$select").map(|names| names.split(',').map(|name| name.trim().to_owned()).collect()).unwrap_or_default();
+    let names: Vec<String> = request
+        .option("$select")
+        .map(|names| names.split(',').map(|name| name.trim().to_owned()).collect())
+        .unwrap_or_default();
     match names.iter().find(|name| !message::is_property(name)) {
-        Some(name) => Err(refuse(&format!("Could not find a property named '{name}' on type 'microsoft.graph.message'."))),
+        Some(name) => {
+            Err(refuse(&format!("Could not find a property named '{name}' on type 'microsoft.graph.message'.")))
+        }
         None => Ok(names),
     }
 }
@@ -52,7 +56,9 @@ fn top(request: &Request, usual: usize, most: usize) -> Result<usize, Answer> {
 }
 
 fn skip(request: &Request) -> Result<usize, Answer> {
-    request.option("$skip").map_or(Ok(0), |skip| skip.parse().map_err(|_| refuse("The value of $skip is not a number.")))
+    request
+        .option("$skip")
+        .map_or(Ok(0), |skip| skip.parse().map_err(|_| refuse("The value of $skip is not a number.")))
 }
 
 /// The link to the same request with another option.
@@ -75,9 +81,7 @@ pub(super) fn messages(
     let (selected, with_size) = (selected(request)?, wants_size(request)?);
     let (top, skip) = (top(request, 10, 1_000)?, skip(request)?);
     let filter = match request.option("$filter") {
-        Some(text) => Some(
-            Filter::parse(text).map_err(|why| Answer::error(400, "ErrorInvalidUrlQueryFilter", &why))?,
-        ),
+        Some(text) => Some(Filter::parse(text).map_err(|why| Answer::error(400, "ErrorInvalidUrlQueryFilter", &why))?),
         None => None,
     };
     let mut found: Vec<&Mail> = mailbox
@@ -120,6 +124,18 @@ pub(super) fn messages(
         body["@odata.nextLink"] = next(request, origin, path, "$skip", end);
     }
     Ok(Answer::json(200, body))
+}
+
+/// Answers a listing of the attachments of one message.
+pub(super) fn attachments(request: &Request, mail: &Mail) -> Result<Answer, Answer> {
+    check_options(request, &["$select", "$top"])?;
+    let shown = |(name, kind): &(String, String)| {
+        let is_item = kind == "message/rfc822";
+        let odata = if is_item { "#microsoft.graph.itemAttachment" } else { "#microsoft.graph.fileAttachment" };
+        json!({ "@odata.type": odata, "id": "AAA=", "name": name, "contentType": if is_item { None } else { Some(kind) } })
+    };
+    let value: Vec<Value> = mail.shown.attachments.iter().map(shown).collect();
+    Ok(Answer::json(200, json!({ "value": value })))
 }
 
 /// Returns a folder as Graph shows it.
@@ -169,8 +185,7 @@ pub(super) fn delta(request: &Request, mailbox: &Mailbox, origin: &str) -> Resul
         None => 0,
         Some(token) => token.parse().map_err(|_| refuse("The token is not valid."))?,
     };
-    let all: Vec<&Folder> =
-        mailbox.folders.iter().filter(|folder| folder.is_listed() && !folder.is_hidden).collect();
+    let all: Vec<&Folder> = mailbox.folders.iter().filter(|folder| folder.is_listed() && !folder.is_hidden).collect();
     let page: Vec<Value> = all.iter().skip(at).take(10).map(|folder| shown(mailbox, folder)).collect();
     let end = at + page.len();
     let mut body = json!({ "value": page });

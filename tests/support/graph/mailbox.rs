@@ -43,7 +43,7 @@ pub enum State {
 }
 
 /// A user of the directory with the mailbox.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Mailbox {
     /// The `userPrincipalName`.
     pub(super) user: String,

@@ -61,7 +61,8 @@ pub(super) struct Shown {
     pub(super) cc: Vec<(String, String)>,
     pub(super) sent: Option<i64>,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) attachments: Vec<String>,
+    /// Names and types.
+    pub(super) attachments: Vec<(String, String)>,
 }
 
 impl Mail {
@@ -73,7 +74,11 @@ impl Mail {
 
     /// The id that stays when the message moves.
     pub(super) fn immutable_id(&self) -> String {
-        format!("AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A{:08X}_aB{}=", self.number, if self.number % 2 == 0 { "q" } else { "Q" })
+        format!(
+            "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A{:08X}_aB{}=",
+            self.number,
+            if self.number.is_multiple_of(2) { "q" } else { "Q" }
+        )
     }
 
     /// The id that a request gets without asking for the other kind: it changes when the message moves.
@@ -101,7 +106,8 @@ impl Mail {
     }
 
     fn property(&self, name: &str, is_immutable: bool) -> Value {
-        let person = |(name, address): &(String, String)| json!({ "emailAddress": { "name": name, "address": address } });
+        let person =
+            |(name, address): &(String, String)| json!({ "emailAddress": { "name": name, "address": address } });
         let persons = |all: &[(String, String)]| Value::Array(all.iter().map(person).collect());
         let shown = &self.shown;
         match name {
@@ -145,9 +151,9 @@ impl Shown {
             all.iter().map(person).collect()
         };
         let from = people(message.from()).into_iter().next();
-        let headers = message.headers_raw().map(|(name, value)| {
-            (name.to_owned(), value.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
-        });
+        let headers = message
+            .headers_raw()
+            .map(|(name, value)| (name.to_owned(), value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")));
         let id = message.header_raw(HeaderName::MessageId).map(|id| id.trim().to_owned());
         Self {
             message_id: id,
@@ -158,9 +164,17 @@ impl Shown {
             cc: people(message.cc()),
             sent: message.date().map(|date| date.to_timestamp() * 1_000_000),
             headers: headers.collect(),
-            attachments: message.attachments().filter_map(|part| part.attachment_name().map(str::to_owned)).collect(),
+            attachments: message.attachments().map(attachment).collect(),
         }
     }
+}
+
+/// Returns name and type of an attachment; an attached message has its subject as its name.
+fn attachment(part: &mail_parser::MessagePart<'_>) -> (String, String) {
+    let kind = part.content_type().map(|kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default()));
+    let subject = part.message().and_then(|message| message.subject());
+    let name = part.attachment_name().or(subject).unwrap_or_default();
+    (name.to_owned(), kind.unwrap_or_default())
 }
 
 /// A time as Graph writes it: to the second, the rest cut off.

@@ -35,12 +35,7 @@ pub(super) enum Body {
 
 impl Request {
     /// Reads the path and query of a request; `None` if it is not below `/v1.0`.
-    pub(super) fn new(
-        method: &str,
-        target: &str,
-        headers: Vec<(String, String)>,
-        body: Option<Value>,
-    ) -> Option<Self> {
+    pub(super) fn new(method: &str, target: &str, headers: Vec<(String, String)>, body: Option<Value>) -> Option<Self> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = path.strip_prefix("/v1.0/")?.split('/').map(decoded).collect();
         let pair = |pair: &str| {

@@ -10,7 +10,13 @@ use super::site::Site;
 
 /// Answers one request, alone or a part of a batch.
 pub(super) fn answer(site: &mut Site, rights: &[Right], request: &Request) -> Answer {
-    route(site, rights, request).unwrap_or_else(|refused| refused)
+    let mut answer = route(site, rights, request).unwrap_or_else(|refused| refused);
+    if let (Some(start), Body::Json(body)) = (&site.links, &mut answer.body)
+        && let Some(link) = body.get_mut("@odata.nextLink")
+    {
+        *link = json!(format!("{start}{}", link.as_str().unwrap_or_default().trim_start_matches(&site.origin)));
+    }
+    answer
 }
 
 fn denied() -> Answer {
@@ -21,7 +27,11 @@ fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer,
     let origin = site.origin.clone();
     if request.path == ["users"] {
         if request.method != "GET" || !rights.contains(&Right::UserReadAll) {
-            return Err(Answer::error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."));
+            return Err(Answer::error(
+                403,
+                "Authorization_RequestDenied",
+                "Insufficient privileges to complete the operation.",
+            ));
         }
         return listing::users(request, &site.mailboxes, &origin);
     }
@@ -72,6 +82,10 @@ fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer,
             let mail = &mailbox.mails[find(mailbox, id)?];
             let (selected, with_size) = (listing::selected(request)?, listing::wants_size(request)?);
             Ok(Answer::json(200, mail.json(&selected, request.is_immutable(), with_size)))
+        }
+        ("GET", ["messages", id, "attachments"]) => {
+            let mail = &mailbox.mails[find(mailbox, id)?];
+            listing::attachments(request, mail)
         }
         ("PATCH", ["messages", id]) => {
             let at = find(mailbox, id)?;
@@ -131,7 +145,7 @@ fn patch(mailbox: &mut Mailbox, at: usize, body: Option<&Value>, keeps_categorie
         match (name.as_str(), value) {
             ("isRead", Value::Bool(is_read)) => mail.is_read = is_read,
             ("flag", flag) if flag["flagStatus"].is_string() => {
-                mail.flag = flag["flagStatus"].as_str().unwrap_or_default().to_owned();
+                flag["flagStatus"].as_str().unwrap_or_default().clone_into(&mut mail.flag);
             }
             ("categories", Value::Array(all)) => {
                 let all = all.iter().filter_map(|one| one.as_str().map(str::to_owned));

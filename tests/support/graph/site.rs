@@ -6,6 +6,7 @@ use super::app::{Right, Tokens};
 use super::mailbox::Mailbox;
 use super::schema::Schema;
 use super::traffic::Traffic;
+use crate::mail::Random;
 
 /// How the fake behaves.
 #[derive(Debug, Clone)]
@@ -41,7 +42,7 @@ impl Default for Options {
             has_permanent_delete: true,
             keeps_categories: true,
             latency: Duration::ZERO,
-            token_lifetime: Duration::from_secs(3_600),
+            token_lifetime: Duration::from_hours(1),
         }
     }
 }
@@ -49,8 +50,10 @@ impl Default for Options {
 /// The state.
 #[derive(Debug)]
 pub(super) struct Site {
-    /// `http://127.0.0.1:PORT`, or what the links to next pages name instead.
+    /// `http://127.0.0.1:PORT`.
     pub(super) origin: String,
+    /// What links to next pages of messages begin with instead.
+    pub(super) links: Option<String>,
     pub(super) options: Options,
     pub(super) mailboxes: Vec<Mailbox>,
     pub(super) tokens: Tokens,
@@ -59,14 +62,15 @@ pub(super) struct Site {
     /// The users whose mailboxes were asked for, in lower case.
     pub(super) reached: Vec<String>,
     pub(super) next_number: usize,
-    state: u64,
+    random: Random,
 }
 
 impl Site {
     pub(super) fn new(options: Options) -> Self {
-        let state = options.seed;
+        let random = Random::new(options.seed);
         Self {
             origin: String::new(),
+            links: None,
             options,
             mailboxes: Vec::new(),
             tokens: Tokens::default(),
@@ -74,17 +78,12 @@ impl Site {
             schema: Schema::read(),
             reached: Vec::new(),
             next_number: 1,
-            state,
+            random,
         }
     }
 
-    /// Returns the next pseudo-random number (SplitMix64).
     pub(super) fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.random.draw()
     }
 
     /// Returns whether the next request is throttled.

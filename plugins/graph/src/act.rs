@@ -1,0 +1,343 @@
+//! Actions on messages: check, act, confirm.
+//!
+//! The answer 201 to a move shows the message in its new folder, which is the receipt. Every other answer is followed by
+//! a question where the message is. A hard delete is confirmed by an id that is gone.
+
+use std::collections::HashSet;
+
+use clawback_connector_sdk::{
+    host::{Host, Http, Memo},
+    place,
+    types::{Action, Effect, Error, Location, LocationKind, MessageRef, Outcome, Receipt, Target},
+};
+use serde_json::json;
+
+use crate::{
+    address,
+    client::{Client, Part},
+    find::find,
+    flags,
+    folders::{Folders, MailFolder, Places},
+    locate, record,
+    refusal::Reply,
+    wire::Mail,
+};
+
+/// The refusal of a store that has no permanent delete.
+pub(crate) const NO_HARD_DELETE: &str = "hard deletes are off: the setting `hard-delete` is `off`";
+
+/// A message that was checked: it is the intended one, and in its place.
+pub(crate) struct Checked {
+    /// Its index in the list of targets.
+    pub(crate) at: usize,
+    pub(crate) mail: Mail,
+    from: Location,
+    to: Option<MailFolder>,
+}
+
+/// The state of one call.
+pub(crate) struct Run<'c, 'a, H> {
+    pub(crate) client: &'c Client<'a, H>,
+    places: Places<'c, 'a, H>,
+    action: Action,
+    pub(crate) targets: &'c [Target],
+    pub(crate) effects: Vec<Option<Effect>>,
+    /// Restored messages, and those that were in their former folder before: with the flags that they have.
+    pub(crate) home: Vec<(usize, String, Vec<String>)>,
+    /// Messages that belong to a target.
+    claimed: HashSet<String>,
+    ready: Vec<Checked>,
+    /// Whether messages are moved again, after the folders were listed again.
+    is_second: bool,
+}
+
+/// Returns one outcome per target, in order.
+pub(crate) fn apply<H: Host + Http + Memo>(
+    client: &Client<'_, H>,
+    action: Action,
+    targets: &[Target],
+) -> Result<Vec<Outcome>, Error> {
+    let mut run = Run {
+        client,
+        places: Places::new(client),
+        action,
+        targets,
+        effects: vec![None; targets.len()],
+        home: Vec::new(),
+        claimed: HashSet::new(),
+        ready: Vec::new(),
+        is_second: false,
+    };
+    if action == Action::HardDelete && crate::readiness::is_hard_delete_off(client.host) {
+        run.effects.fill(Some(Effect::Failed(NO_HARD_DELETE.into())));
+    } else {
+        run.check()?;
+        let ready = std::mem::take(&mut run.ready);
+        if action == Action::HardDelete {
+            run.delete(ready)?;
+        } else {
+            run.carry(ready)?;
+        }
+        if action == Action::Restore {
+            run.restore_flags()?;
+        }
+    }
+    let unanswered = || Effect::Failed("the message was not acted on".into());
+    let effects = run.effects.into_iter().map(|effect| effect.unwrap_or_else(unanswered));
+    let outcomes = targets.iter().zip(effects);
+    Ok(outcomes.map(|(target, effect)| Outcome { locator: target.ref_.locator.clone(), effect }).collect())
+}
+
+impl<H: Host + Http + Memo> Run<'_, '_, H> {
+    /// Looks at each target where its id says, and searches for the others.
+    fn check(&mut self) -> Result<(), Error> {
+        let is_id = |at: &usize| address::is_id(&self.targets[*at].ref_.locator);
+        let (asked, mut missing): (Vec<usize>, Vec<usize>) = (0..self.targets.len()).partition(is_id);
+        let parts: Vec<Part> = asked.iter().map(|at| locate::ask(&self.targets[*at].ref_.locator)).collect();
+        let replies = self.client.batch(&parts)?;
+        end_if_all_refused(&replies, "the messages cannot be read")?;
+        for (at, reply) in asked.into_iter().zip(replies) {
+            match locate::read(&reply) {
+                Ok(Some(mail)) if self.is_it(at, &mail) => self.judge(at, mail)?,
+                Ok(_) => missing.push(at),
+                Err(error @ (Error::Throttled(_) | Error::NotFound(_))) => return Err(error),
+                Err(_) => self.fail(at, reply.why("it cannot be read")),
+            }
+        }
+        missing.sort_unstable();
+        let wanted: Vec<&MessageRef> = missing.iter().map(|at| &self.targets[*at].ref_).collect();
+        for (at, mut mails) in missing.into_iter().zip(find(self.client, &mut self.places, &wanted)?) {
+            mails.retain(|mail| !self.claimed.contains(&mail.id));
+            // The one that needs nothing, then the one where the plan saw it.
+            let mut best: Option<(u8, Mail)> = None;
+            for mail in mails {
+                let now = self.places.location(mail.parent_folder_id.as_deref())?;
+                let to = self.destination(at)?.ok().flatten();
+                let rank = match to {
+                    Some(to) if mail.parent_folder_id.as_deref() == Some(&to.id) => 0,
+                    _ if is_there(&self.targets[at].location, &now) => 1,
+                    _ => 2,
+                };
+                if best.as_ref().is_none_or(|(known, _)| rank < *known) {
+                    best = Some((rank, mail));
+                }
+            }
+            match best {
+                Some((_, mail)) => self.judge(at, mail)?,
+                None => self.effects[at] = Some(Effect::NotFound),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_it(&self, at: usize, mail: &Mail) -> bool {
+        address::is_id(&mail.id) && record::print(mail) == self.targets[at].ref_.fingerprint
+    }
+
+    /// Decides what to do with a message.
+    fn judge(&mut self, at: usize, mail: Mail) -> Result<(), Error> {
+        if !self.claimed.insert(mail.id.clone()) {
+            self.fail(at, "it was named twice in one call".into());
+            return Ok(());
+        }
+        let to = match self.destination(at)? {
+            Ok(to) => to,
+            Err(why) => {
+                self.fail(at, why);
+                return Ok(());
+            }
+        };
+        let id = mail.parent_folder_id.clone().unwrap_or_default();
+        if to.as_ref().is_some_and(|to| to.id == id) {
+            self.effects[at] = Some(Effect::AlreadyInDestination);
+            self.home.push((at, mail.id.clone(), flags::of(&mail)));
+            return Ok(());
+        }
+        let planned = &self.targets[at].location;
+        let mut now = self.places.location(Some(&id))?;
+        // The names of an earlier listing may be old.
+        if !is_there(planned, &now) && self.places.refresh()? {
+            now = self.places.location(Some(&id))?;
+        }
+        if !is_there(planned, &now) {
+            self.effects[at] = Some(Effect::MovedSince(now));
+        } else if now.kind == LocationKind::Unknown {
+            self.fail(at, "its folder is in no listing, so nothing could bring it back".into());
+        } else {
+            self.ready.push(Checked { at, mail, from: now, to });
+        }
+        Ok(())
+    }
+
+    /// Returns the folder where a message goes, made if it is missing; `None` for a hard delete. The inner error concerns
+    /// the message, not the call.
+    fn destination(&mut self, at: usize) -> Result<Result<Option<MailFolder>, String>, Error> {
+        let kind = match (place::destination(self.action), &self.targets[at].former) {
+            (None, _) if self.action == Action::HardDelete => return Ok(Ok(None)),
+            (Some(kind), _) => kind,
+            (None, Some(former)) => return self.home_of(&former.location.clone()),
+            (None, None) => return Ok(Err("nothing says where to restore it to".into())),
+        };
+        if let Some(folder) = self.places.all()?.of_kind(kind) {
+            return Ok(Ok(Some(folder.clone())));
+        }
+        if self.places.refresh()?
+            && let Some(folder) = self.places.all()?.of_kind(kind)
+        {
+            return Ok(Ok(Some(folder.clone())));
+        }
+        if kind != LocationKind::Quarantine {
+            return Ok(Err("the mailbox has no such folder".into()));
+        }
+        let made = Folders::create_quarantine(self.client)?;
+        Ok(self.made(made, |folders| folders.of_kind(kind).cloned()))
+    }
+
+    /// Returns the folder of a former location, made if it is gone.
+    fn home_of(&mut self, former: &Location) -> Result<Result<Option<MailFolder>, String>, Error> {
+        if let Some(folder) = self.places.all()?.at(former) {
+            return Ok(Ok(Some(folder.clone())));
+        }
+        self.places.refresh()?;
+        let folders = self.places.all()?.clone();
+        if let Some(folder) = folders.at(former) {
+            return Ok(Ok(Some(folder.clone())));
+        }
+        if former.kind != LocationKind::Folder || former.path.is_empty() {
+            return Ok(Err("its former folder is gone".into()));
+        }
+        let made = folders.create_path(self.client, &former.path)?;
+        Ok(self.made(made, |folders| folders.at(former).cloned()))
+    }
+
+    fn made(
+        &mut self,
+        made: Result<Folders, String>,
+        pick: impl Fn(&Folders) -> Option<MailFolder>,
+    ) -> Result<Option<MailFolder>, String> {
+        let folders = made?;
+        let folder = pick(&folders);
+        self.places.set(folders);
+        folder.map(Some).ok_or_else(|| "the folder was made, but no listing has it".to_owned())
+    }
+
+    /// Moves messages.
+    fn carry(&mut self, ready: Vec<Checked>) -> Result<(), Error> {
+        let part = |one: &Checked| {
+            let to = one.to.as_ref().map(|to| to.id.as_str());
+            Part::post(format!("{}/move", address::message(&one.mail.id)), Some(json!({ "destinationId": to })))
+        };
+        let replies = self.client.batch(&ready.iter().map(part).collect::<Vec<_>>())?;
+        end_if_denied(&replies, "the messages cannot be moved")?;
+        let mut open = Vec::new();
+        for (one, reply) in ready.into_iter().zip(replies) {
+            let moved = if reply.is_success() { reply.read::<Mail>().ok() } else { None };
+            match moved {
+                Some(mail) if is_in(&one, &mail) => self.succeed(&one, Some(&mail.id)),
+                _ => open.push((one, reply)),
+            }
+        }
+        self.confirm(open)
+    }
+
+    /// Deletes messages for good, and confirms that each is gone.
+    fn delete(&mut self, ready: Vec<Checked>) -> Result<(), Error> {
+        let part = |one: &Checked| Part::post(format!("{}/permanentDelete", address::message(&one.mail.id)), None);
+        let replies = self.client.batch(&ready.iter().map(part).collect::<Vec<_>>())?;
+        end_if_denied(&replies, "the messages cannot be deleted")?;
+        self.confirm(ready.into_iter().zip(replies).collect())
+    }
+
+    /// Asks where messages are whose answer does not show it.
+    fn confirm(&mut self, open: Vec<(Checked, Reply)>) -> Result<(), Error> {
+        let count = open.len();
+        let asks: Vec<Part> = open.iter().map(|(one, _)| locate::ask(&one.mail.id)).collect();
+        let what = if self.action == Action::HardDelete { "it was not deleted" } else { "it was not moved" };
+        let (mut later, mut again) = (Vec::new(), Vec::new());
+        for ((one, acted), reply) in open.into_iter().zip(self.client.batch(&asks)?) {
+            let mail = match locate::read(&reply) {
+                Ok(mail) => mail,
+                Err(error @ (Error::Throttled(_) | Error::Transient(_))) => return Err(error),
+                Err(_) => {
+                    self.fail(one.at, reply.why("nothing shows whether it was done"));
+                    continue;
+                }
+            };
+            let Some(mail) = mail else {
+                if self.action == Action::HardDelete && (acted.is_success() || acted.is_unclear()) {
+                    self.succeed(&one, None);
+                } else {
+                    self.effects[one.at] = Some(Effect::NotFound);
+                }
+                continue;
+            };
+            if is_in(&one, &mail) {
+                self.succeed(&one, Some(&mail.id));
+            } else if acted.is_missing() && one.to.is_some() && !self.is_second {
+                again.push((one.at, mail));
+            } else if mail.parent_folder_id == one.mail.parent_folder_id {
+                self.fail(one.at, acted.why(what));
+                later.extend(acted.is_unclear().then_some(acted));
+            } else {
+                let now = self.places.location(mail.parent_folder_id.as_deref())?;
+                self.effects[one.at] = Some(Effect::MovedSince(now));
+            }
+        }
+        if !again.is_empty() {
+            // The message is there, so the folder is gone since it was listed.
+            self.is_second = true;
+            self.places.refresh()?;
+            for (at, mail) in again {
+                self.claimed.remove(&mail.id);
+                self.judge(at, mail)?;
+            }
+            let ready = std::mem::take(&mut self.ready);
+            self.carry(ready)?;
+        }
+        // An outage is none of a message: the host tries again.
+        let has_other = self.effects.iter().flatten().any(|effect| !matches!(effect, Effect::Failed(_)));
+        match later.first() {
+            Some(first) if later.len() == count && !has_other => Err(first.error(what)),
+            _ => Ok(()),
+        }
+    }
+
+    fn succeed(&mut self, one: &Checked, id: Option<&str>) {
+        let now = flags::of(&one.mail);
+        if let Some(id) = id {
+            self.home.push((one.at, id.to_owned(), now.clone()));
+        }
+        let known = record::reference(&one.mail);
+        self.effects[one.at] = Some(Effect::Succeeded(Receipt {
+            former: clawback_connector_sdk::types::Former { location: one.from.clone(), flags: now },
+            now: id.map(|id| MessageRef { locator: id.to_owned(), ..known }),
+            location: one.to.as_ref().filter(|_| id.is_some()).map(MailFolder::location),
+        }));
+    }
+
+    pub(crate) fn fail(&mut self, at: usize, why: String) {
+        self.effects[at] = Some(Effect::Failed(why));
+    }
+}
+
+fn is_in(one: &Checked, mail: &Mail) -> bool {
+    address::is_id(&mail.id) && one.to.as_ref().is_some_and(|to| mail.parent_folder_id.as_deref() == Some(&to.id))
+}
+
+/// Like [`end_if_all_refused`] after an act, of which something may have been done if the answer is unclear.
+fn end_if_denied(replies: &[Reply], what: &str) -> Result<(), Error> {
+    if replies.iter().any(Reply::is_unclear) { Ok(()) } else { end_if_all_refused(replies, what) }
+}
+
+/// Ends the call if every request was refused for the same reason, which is then none of a message.
+fn end_if_all_refused(replies: &[Reply], what: &str) -> Result<(), Error> {
+    let Some(first) = replies.first() else { return Ok(()) };
+    let is_same = |reply: &Reply| (reply.status, &reply.code) == (first.status, &first.code);
+    let is_of_message = first.is_success() || first.is_missing() || matches!(first.error(what), Error::Permanent(_));
+    if !is_of_message && replies.iter().all(is_same) { Err(first.error(what)) } else { Ok(()) }
+}
+
+/// Returns whether a message is where the plan saw it: of the same kind, and at the same path if the plan has one.
+fn is_there(planned: &Location, now: &Location) -> bool {
+    planned.kind == now.kind && (planned.path.is_empty() || planned.path == now.path)
+}

@@ -1,0 +1,94 @@
+//! The calls of the contract.
+
+use clawback_connector_sdk::{
+    Connector,
+    host::{Host, Http, Memo},
+    types::{
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
+    },
+};
+
+use crate::{act, client::Client, locate, raw, readiness, search, users};
+
+/// The supported actions; the last one depends on a setting.
+const ACTIONS: [Action; 7] = [
+    Action::MoveToJunk,
+    Action::MoveToInbox,
+    Action::MoveToDeletedItems,
+    Action::SoftDelete,
+    Action::MoveToQuarantine,
+    Action::Restore,
+    Action::HardDelete,
+];
+
+/// The connector, on top of its host's grants.
+#[derive(Debug, Clone, Default)]
+pub struct Graph<H> {
+    host: H,
+}
+
+impl<H: Host + Http + Memo> Graph<H> {
+    /// Creates a connector with the grants of this host.
+    pub fn new(host: H) -> Self {
+        Self { host }
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        let has = |action: &Action| *action != Action::HardDelete || !readiness::is_hard_delete_off(&self.host);
+        ACTIONS.into_iter().filter(has).collect()
+    }
+
+    fn client<'a>(&'a self, mailbox: &'a str) -> Client<'a, H> {
+        Client::new(&self.host, mailbox)
+    }
+}
+
+impl<H: Host + Http + Memo> Connector for Graph<H> {
+    fn describe(&self) -> Capabilities {
+        let fields = [
+            "from-address",
+            "from-domain",
+            "subject-contains",
+            "to-address",
+            "message-id",
+            "received-after",
+            "received-before",
+            "header-contains",
+            "attachment-name",
+        ];
+        Capabilities {
+            name: "graph".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            actions: self.actions(),
+            search_fields: fields.map(str::to_owned).to_vec(),
+            // Five batches in turn: Microsoft runs four parts of a batch at once, which is all that a mailbox accepts.
+            largest_batch: 100,
+            calls_per_mailbox: 1,
+            extra: Vec::new(),
+        }
+    }
+
+    fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
+        users::list(&self.client(""), cursor, most)
+    }
+
+    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
+        search::search(&self.client(mailbox), query, cursor, most)
+    }
+
+    fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
+        locate::locate(&self.client(mailbox), refs)
+    }
+
+    fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
+        act::apply(&self.client(mailbox), action, targets)
+    }
+
+    fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
+        raw::fetch(&self.client(mailbox), message, most)
+    }
+
+    fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        readiness::check(&self.client(mailbox), &self.actions())
+    }
+}

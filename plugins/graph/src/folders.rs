@@ -1,0 +1,357 @@
+//! The folders of a mailbox: the well-known ones by one batch, the others by one listing of the whole tree.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use clawback_connector_sdk::{
+    host::{Host, Http, Memo, Scope},
+    memo, place,
+    types::{Error, Location, LocationKind},
+    web,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    address::{self, quoted},
+    client::{Client, Part},
+    link,
+    wire::{Folder, Page},
+};
+
+/// The well-known names with their kinds. The first one is the root of what the owner sees.
+const KNOWN: [(&str, LocationKind); 7] = [
+    ("msgfolderroot", LocationKind::Unknown),
+    ("inbox", LocationKind::Inbox),
+    ("junkemail", LocationKind::Junk),
+    ("deleteditems", LocationKind::DeletedItems),
+    ("sentitems", LocationKind::SentItems),
+    ("archive", LocationKind::Archive),
+    ("recoverableitemsdeletions", LocationKind::RecoverableItems),
+];
+const QUARANTINE: &str = "quarantine";
+const MEMO: &str = "folders-1";
+/// How long a listing is good. Ids stay, names and new folders are looked up again where they matter.
+const LIFETIME: Duration = Duration::from_mins(5);
+/// The most pages of folders, of at least ten each, and the deepest folder.
+const PAGES: usize = 1_000;
+const DEEPEST: usize = 300;
+
+/// A folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MailFolder {
+    pub(crate) id: String,
+    /// The names from the top, joined by `/`; a slash or backslash within a name is preceded by a backslash.
+    pub(crate) path: String,
+    /// The well-known name, if it has one.
+    known: String,
+    pub(crate) is_hidden: bool,
+}
+
+/// The folders of a mailbox.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Folders {
+    pub(crate) all: Vec<MailFolder>,
+}
+
+impl MailFolder {
+    pub(crate) fn kind(&self) -> LocationKind {
+        if self.known == QUARANTINE {
+            return LocationKind::Quarantine;
+        }
+        KNOWN.iter().find(|(name, _)| *name == self.known).map_or(LocationKind::Folder, |(_, kind)| *kind)
+    }
+
+    pub(crate) fn location(&self) -> Location {
+        Location { kind: self.kind(), path: self.path.clone() }
+    }
+}
+
+impl Folders {
+    /// Returns the folders, from an earlier call if they were listed a short while ago.
+    pub(crate) fn load<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Self, Error> {
+        match memo::recall(client.host, Scope::Mailbox, MEMO) {
+            Some(folders) => Ok(folders),
+            None => Self::list(client),
+        }
+    }
+
+    /// Lists the folders.
+    pub(crate) fn list<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Self, Error> {
+        let wanted = quarantine_name(client.host);
+        let select = web::with_query("", [("$select", "id,displayName,parentFolderId")]);
+        let mut parts: Vec<Part> =
+            KNOWN.iter().map(|(name, _)| Part::get(format!("{}{select}", address::folder(name)))).collect();
+        let filter = format!("displayName eq {}", quoted(&wanted));
+        parts
+            .push(Part::get(web::with_query("/mailFolders", [("includeHiddenFolders", "true"), ("$filter", &filter)])));
+        let tree = web::with_query("/mailFolders/delta", [("$select", "displayName,parentFolderId,isHidden")]);
+        parts.push(Part::get(tree));
+        let replies = client.batch(&parts)?;
+        let what = "the folders cannot be listed";
+        if let Some(refused) = replies.iter().find(|reply| !reply.is_success() && !reply.is_missing()) {
+            return Err(refused.error(what));
+        }
+        let mut known: HashMap<String, &str> = HashMap::new();
+        let mut listed: Vec<Folder> = Vec::new();
+        let mut root = String::new();
+        for ((name, _), reply) in KNOWN.iter().zip(&replies).filter(|(_, reply)| reply.is_success()) {
+            let folder: Folder = reply.read()?;
+            if *name == "msgfolderroot" {
+                root.clone_from(&folder.id);
+            } else {
+                known.insert(folder.id.clone(), name);
+                listed.push(folder);
+            }
+        }
+        let (own, tree) = (&replies[KNOWN.len()], &replies[KNOWN.len() + 1]);
+        if !own.is_success() || !tree.is_success() {
+            return Err(Error::Permanent(format!("{what}: {}", tree.code)));
+        }
+        for folder in own.read::<Page<Folder>>()?.value {
+            if folder.display_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted)) {
+                known.entry(folder.id.clone()).or_insert(QUARANTINE);
+                listed.push(folder);
+            }
+        }
+        let mut page: Page<Folder> = tree.read()?;
+        for _ in 0..PAGES {
+            listed.extend(page.value.drain(..).filter(|folder| folder.removed.is_none()));
+            let Some(next) = page.next.take() else {
+                let folders = Self::of(&listed, &known, &root);
+                memo::keep(client.host, Scope::Mailbox, MEMO, &folders, LIFETIME);
+                return Ok(folders);
+            };
+            let path = format!("{}/mailFolders/delta", client.base());
+            let query = link::query(&next, &path, page.context.as_deref())?;
+            let reply = client.get(&format!("{path}?{query}"))?;
+            if !reply.is_success() {
+                return Err(reply.error(what));
+            }
+            page = reply.read()?;
+        }
+        Err(Error::Permanent(format!("{what}: there are too many")))
+    }
+
+    fn of(listed: &[Folder], known: &HashMap<String, &str>, root: &str) -> Self {
+        let mut by_id: HashMap<&str, &Folder> = HashMap::new();
+        let mut ids: Vec<&str> = Vec::new();
+        for folder in listed.iter().filter(|folder| address::is_id(&folder.id)) {
+            if by_id.insert(&folder.id, folder).is_none() {
+                ids.push(&folder.id);
+            }
+        }
+        let path = |id: &str| {
+            let (mut names, mut at) = (Vec::new(), id);
+            while let Some(folder) = by_id.get(at).filter(|_| names.len() < DEEPEST) {
+                names.push(escaped(folder.display_name.as_deref().unwrap_or_default()));
+                at = folder.parent_folder_id.as_deref().filter(|parent| *parent != root).unwrap_or_default();
+            }
+            names.reverse();
+            names.join("/")
+        };
+        let each = |id: &&str| {
+            let known = known.get(*id).copied().unwrap_or_default().to_owned();
+            let is_recoverable = known == "recoverableitemsdeletions";
+            // Its own name is one that no owner sees.
+            let path = if is_recoverable { place::RECOVERABLE.to_owned() } else { path(id) };
+            let is_hidden = by_id.get(*id).is_some_and(|folder| folder.is_hidden == Some(true));
+            MailFolder { id: (*id).to_owned(), path, known, is_hidden }
+        };
+        Self { all: ids.iter().map(each).collect() }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&MailFolder> {
+        self.all.iter().find(|folder| folder.id == id)
+    }
+
+    pub(crate) fn of_kind(&self, kind: LocationKind) -> Option<&MailFolder> {
+        self.all.iter().find(|folder| folder.kind() == kind)
+    }
+
+    /// Returns the folder of a recorded location: by its kind if that has one folder, else by its path.
+    pub(crate) fn at(&self, location: &Location) -> Option<&MailFolder> {
+        match location.kind {
+            LocationKind::Folder => {
+                self.all.iter().find(|folder| folder.kind() == LocationKind::Folder && folder.path == location.path)
+            }
+            kind => self.of_kind(kind),
+        }
+    }
+
+    /// Creates the folder of quarantine, hidden from the owner. The inner error concerns the action, not the call.
+    pub(crate) fn create_quarantine<H: Host + Http + Memo>(
+        client: &Client<'_, H>,
+    ) -> Result<Result<Self, String>, Error> {
+        // Whether a folder is hidden can only be said when it is made.
+        let body = json!({ "displayName": quarantine_name(client.host), "isHidden": true });
+        Self::create(client, "/mailFolders", body)
+    }
+
+    /// Creates the folder at a path of which a part is missing.
+    pub(crate) fn create_path<H: Host + Http + Memo>(
+        mut self,
+        client: &Client<'_, H>,
+        path: &str,
+    ) -> Result<Result<Self, String>, Error> {
+        let ends = path_ends(path);
+        for (number, end) in ends.iter().enumerate() {
+            let upto = &path[..*end];
+            if self.all.iter().any(|folder| folder.path == upto) {
+                continue;
+            }
+            let start = if number == 0 { 0 } else { ends[number - 1] + 1 };
+            let parent = self.all.iter().find(|folder| start > 0 && folder.path == path[..start - 1]);
+            let parent = match parent {
+                Some(parent) => format!("{}/childFolders", address::folder(&parent.id)),
+                None => "/mailFolders".to_owned(),
+            };
+            match Self::create(client, &parent, json!({ "displayName": unescaped(&path[start..*end]) }))? {
+                Ok(folders) => self = folders,
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        Ok(Ok(self))
+    }
+
+    fn create<H: Host + Http + Memo>(
+        client: &Client<'_, H>,
+        parent: &str,
+        body: serde_json::Value,
+    ) -> Result<Result<Self, String>, Error> {
+        let reply = client.batch(&[Part::post(parent, Some(body))])?;
+        let Some(reply) = reply.first() else { return Err(Error::Transient("a batch has no answer".into())) };
+        let what = "a folder cannot be made";
+        if !reply.is_success() && reply.code != "ErrorFolderExists" {
+            return if matches!(reply.error(what), Error::Permanent(_) | Error::Denied(_)) {
+                Ok(Err(reply.why(what)))
+            } else {
+                Err(reply.error(what))
+            };
+        }
+        Self::list(client).map(Ok)
+    }
+}
+
+/// Returns the name of the folder of quarantine.
+pub(crate) fn quarantine_name(host: &impl Host) -> String {
+    let named = place::Named::read(host);
+    named.path(LocationKind::Quarantine).unwrap_or(place::QUARANTINE).to_owned()
+}
+
+/// The folders of a mailbox, listed when they are first needed.
+pub(crate) struct Places<'c, 'a, H> {
+    client: &'c Client<'a, H>,
+    folders: Option<Folders>,
+    is_fresh: bool,
+}
+
+impl<'c, 'a, H: Host + Http + Memo> Places<'c, 'a, H> {
+    pub(crate) fn new(client: &'c Client<'a, H>) -> Self {
+        Self { client, folders: None, is_fresh: false }
+    }
+
+    pub(crate) fn all(&mut self) -> Result<&Folders, Error> {
+        if self.folders.is_none() {
+            self.folders = Some(Folders::load(self.client)?);
+        }
+        self.folders.as_ref().ok_or_else(|| Error::Permanent("the folders were not listed".into()))
+    }
+
+    /// Lists the folders again, once in a call.
+    pub(crate) fn refresh(&mut self) -> Result<bool, Error> {
+        if self.is_fresh {
+            return Ok(false);
+        }
+        self.is_fresh = true;
+        self.folders = Some(Folders::list(self.client)?);
+        Ok(true)
+    }
+
+    pub(crate) fn set(&mut self, folders: Folders) {
+        self.folders = Some(folders);
+        self.is_fresh = true;
+    }
+
+    /// Returns the folder with this id; `None` if even a new listing has none.
+    pub(crate) fn get(&mut self, id: &str) -> Result<Option<MailFolder>, Error> {
+        if let Some(folder) = self.all()?.get(id) {
+            return Ok(Some(folder.clone()));
+        }
+        self.refresh()?;
+        Ok(self.all()?.get(id).cloned())
+    }
+
+    /// Returns the place of a message; `unknown` if no listing has its folder, or if no record can name it.
+    pub(crate) fn location(&mut self, folder: Option<&str>) -> Result<Location, Error> {
+        let folder = self.get(folder.unwrap_or_default())?;
+        let speakable = folder.filter(|folder| place::unspeakable(&folder.path).is_none());
+        let nowhere = || Location { kind: LocationKind::Unknown, path: String::new() };
+        Ok(speakable.map_or_else(nowhere, |folder| folder.location()))
+    }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('/', "\\/")
+}
+
+fn unescaped(name: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = name.chars();
+    while let Some(character) = rest.next() {
+        plain.extend(if character == '\\' { rest.next() } else { Some(character) });
+    }
+    plain
+}
+
+/// Returns where the names of a path end.
+fn path_ends(path: &str) -> Vec<usize> {
+    let (mut ends, mut is_escaped) = (Vec::new(), false);
+    for (at, byte) in path.bytes().enumerate() {
+        if byte == b'/' && !is_escaped {
+            ends.push(at);
+        }
+        is_escaped = byte == b'\\' && !is_escaped;
+    }
+    ends.push(path.len());
+    ends
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(id: &str, name: &str, parent: &str) -> Folder {
+        Folder {
+            id: id.into(),
+            display_name: Some(name.into()),
+            parent_folder_id: Some(parent.into()),
+            ..Folder::default()
+        }
+    }
+
+    #[test]
+    fn paths_from_the_top() {
+        let listed = vec![
+            folder("I", "Posteingang", "R"),
+            folder("A", "a/b", "I"),
+            folder("B", "c\\", "A"),
+            folder("L", "loop", "M"),
+            folder("M", "pool", "L"),
+            folder("D", "Deletions", "Z"),
+        ];
+        let known = HashMap::from([("I".to_owned(), "inbox"), ("D".to_owned(), "recoverableitemsdeletions")]);
+        let folders = Folders::of(&listed, &known, "R");
+        let path = |id: &str| folders.get(id).unwrap().path.clone();
+        assert_eq!(
+            (path("I"), path("A"), path("B")),
+            ("Posteingang".into(), "Posteingang/a\\/b".into(), "Posteingang/a\\/b/c\\\\".into())
+        );
+        assert_eq!(folders.get("I").unwrap().kind(), LocationKind::Inbox);
+        assert_eq!(path("D"), place::RECOVERABLE);
+        assert!(path("L").len() < 2_000, "a loop ends");
+        let ends = path_ends("Posteingang/a\\/b/c\\\\/d");
+        assert_eq!(ends.len(), 4);
+        assert_eq!(unescaped("a\\/b") + &unescaped("c\\\\"), "a/bc\\");
+    }
+}

@@ -1,0 +1,288 @@
+//! A search: one request for a page of messages, which are compared here; the folders are listed only if one matches.
+
+use clawback_connector_sdk::{
+    attachment as names,
+    host::{Host, Http, Memo},
+    matching,
+    page::Budget,
+    place,
+    types::{Error, Gap, Message, MessagePage, Query},
+    web,
+};
+
+use crate::{
+    address, attachment,
+    client::Client,
+    cursor::Cursor,
+    filter::Plan,
+    folders::Places,
+    link, raw,
+    record::{self, Whole},
+    scope,
+    wire::{Mail, Page as Listing},
+};
+
+/// The most messages of one page, whatever the host requests.
+const A_PAGE: usize = 1_000;
+/// The most messages of one request: fewer with header fields, because large answers time out at Microsoft.
+const TOP: usize = 1_000;
+const TOP_WITH_HEADERS: usize = 250;
+const LEAST: usize = 100;
+/// The most requests for messages of one call, and the longest time for them in microseconds. Then the page ends.
+const REQUESTS: usize = 50;
+const TIME: i64 = 25_000_000;
+/// How many messages are looked into at once.
+const A_SLICE: usize = 20;
+
+/// Returns one page.
+pub(crate) fn search<H: Host + Http + Memo>(
+    client: &Client<'_, H>,
+    query: &Query,
+    cursor: Option<&str>,
+    most: u32,
+) -> Result<MessagePage, Error> {
+    let plan = Plan::of(query);
+    let mut places = Places::new(client);
+    let scopes = scope::of(query, &mut places)?;
+    let cursor = cursor.map(Cursor::parse).transpose()?;
+    let Some(first) = scopes.first() else {
+        return Ok(MessagePage { messages: Vec::new(), next: None, gaps: Vec::new() });
+    };
+    let wants_headers = !query.header_contains.is_empty() || !query.want_headers.is_empty();
+    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
+    let run = Run {
+        client,
+        query,
+        plan,
+        places,
+        most,
+        wants_headers,
+        cursor: cursor.unwrap_or_else(|| Cursor::at(first, 0)),
+        budget: Budget::default(),
+        messages: Vec::new(),
+        gaps: Vec::new(),
+        top: most.clamp(LEAST, if wants_headers { TOP_WITH_HEADERS } else { TOP }),
+    };
+    run.fill(&scopes)
+}
+
+/// The page under construction.
+struct Run<'c, 'a, H> {
+    client: &'c Client<'a, H>,
+    query: &'c Query,
+    plan: Plan<'c>,
+    places: Places<'c, 'a, H>,
+    most: usize,
+    wants_headers: bool,
+    cursor: Cursor,
+    budget: Budget,
+    messages: Vec<Message>,
+    gaps: Vec<Gap>,
+    /// The most messages of one request.
+    top: usize,
+}
+
+/// A message that matches, as far as the folder does not matter.
+struct Hit {
+    whole: Whole,
+    /// The names of its attachments, and whether these are not all.
+    names: Option<(Vec<String>, bool)>,
+}
+
+/// Whether the listing of one folder goes on.
+#[derive(PartialEq, Eq)]
+enum Step {
+    More,
+    Over,
+    /// The page is full.
+    Full,
+}
+
+impl<H: Host + Http + Memo> Run<'_, '_, H> {
+    fn fill(mut self, scopes: &[String]) -> Result<MessagePage, Error> {
+        let began = self.client.host.now();
+        for scope in scopes.iter().filter(|scope| **scope >= self.cursor.scope.clone()).cloned().collect::<Vec<_>>() {
+            if scope != self.cursor.scope {
+                self.cursor = Cursor::at(&scope, 0);
+            }
+            while self.cursor.chunk < self.plan.count() {
+                for request in 0.. {
+                    let is_late = request > 0 && self.client.host.now() - began > TIME;
+                    if request == REQUESTS || is_late {
+                        return Ok(self.end(true));
+                    }
+                    match self.step()? {
+                        Step::More => {}
+                        Step::Over => break,
+                        Step::Full => return Ok(self.end(true)),
+                    }
+                }
+                self.cursor = Cursor::at(&scope, self.cursor.chunk + 1);
+            }
+        }
+        Ok(self.end(false))
+    }
+
+    fn end(self, is_more: bool) -> MessagePage {
+        MessagePage { messages: self.messages, next: is_more.then(|| self.cursor.text()), gaps: self.gaps }
+    }
+
+    /// Returns the query of the next request.
+    fn request(&self) -> String {
+        if let Some(link) = &self.cursor.link {
+            return link.clone();
+        }
+        let headers = if self.wants_headers { ",internetMessageHeaders" } else { "" };
+        let select = format!("{},ccRecipients{headers}", record::IDENTITY);
+        let top = self.top.to_string();
+        let filter = self.plan.filter(self.cursor.chunk, self.query, self.cursor.second);
+        let query = [
+            ("$filter", filter.as_str()),
+            ("$orderby", "receivedDateTime asc"),
+            ("$select", &select),
+            ("$expand", record::SIZE),
+            ("$top", &top),
+        ];
+        web::with_query("", query).trim_start_matches('?').to_owned()
+    }
+
+    /// Requests one page of Graph and reads it.
+    fn step(&mut self) -> Result<Step, Error> {
+        let folder = &self.cursor.scope;
+        let below = if folder == scope::ALL { String::new() } else { address::folder(folder) };
+        let path = format!("{}{below}/messages", self.client.base());
+        let request = self.request();
+        let listing: Listing<Mail> = match self.client.get_page(&format!("{path}?{request}"))? {
+            Some(Ok(listing)) => listing,
+            // The folder is gone, and what was in it is elsewhere or gone, too.
+            Some(Err(reply)) if reply.is_missing() && folder != scope::ALL => return Ok(Step::Over),
+            Some(Err(reply)) => return Err(reply.error("the search was refused")),
+            None if self.top > 1 => {
+                // Messages with thousands of recipients: fewer of them at once.
+                self.top = (self.top / 10).max(1);
+                (self.cursor.link, self.cursor.skip) = (None, 0);
+                return Ok(Step::More);
+            }
+            None => return Err(Error::Permanent("the properties of one message are too large to be read".into())),
+        };
+        let before = self.cursor.second;
+        let skip = self.cursor.skip.min(listing.value.len());
+        let is_costly = self.wants_headers || matching::needs_attachments(self.query);
+        for slice in listing.value[skip..].chunks(if is_costly { A_SLICE } else { TOP }) {
+            let hits = self.read(slice)?;
+            for (mail, hit) in slice.iter().zip(hits) {
+                let second = mail.received_date_time.as_deref().and_then(web::from_rfc3339);
+                let is_new = self.cursor.pass(&mail.id, second.map(|time| time.div_euclid(1_000_000)));
+                self.cursor.skip += 1;
+                if let (true, Some(hit)) = (is_new, hit) {
+                    self.take(mail, hit)?;
+                }
+                if self.messages.len() == self.most || self.budget.is_spent() {
+                    if self.cursor.second != before && !self.cursor.is_full() {
+                        // The time alone says where to continue.
+                        self.cursor.link = None;
+                    }
+                    if self.cursor.is_full() {
+                        // Too many in one second to be told apart by what was seen: this very page is counted.
+                        self.cursor.link.get_or_insert(request);
+                    }
+                    if self.cursor.link.is_none() {
+                        self.cursor.skip = 0;
+                    }
+                    return Ok(Step::Full);
+                }
+            }
+        }
+        self.cursor.skip = 0;
+        let Some(next) = listing.next else { return Ok(Step::Over) };
+        let next = link::query(&next, &path, listing.context.as_deref())?;
+        self.cursor.link = (self.cursor.second == before).then_some(next);
+        Ok(Step::More)
+    }
+
+    /// Returns which of these messages match, folders aside.
+    fn read(&mut self, slice: &[Mail]) -> Result<Vec<Option<Hit>>, Error> {
+        let bare = Query { header_contains: Vec::new(), ..self.query.clone() };
+        let mut hits: Vec<Option<Hit>> = Vec::new();
+        for mail in slice {
+            if !address::is_id(&mail.id) {
+                self.gap("", "the store gave it an id of another form than documented");
+                hits.push(None);
+                continue;
+            }
+            let block = if self.wants_headers { record::block(mail) } else { Some(Vec::new()) };
+            let is_known = block.is_some();
+            let mut whole = Whole::read(mail, block.unwrap_or_default(), self.query);
+            if !whole.matches(if is_known { self.query } else { &bare }) {
+                hits.push(None);
+                continue;
+            }
+            if !is_known {
+                // Graph has no header fields of drafts and of sent messages.
+                match raw::header(self.client, &mail.id)? {
+                    Ok(Some(header)) => whole = Whole::read(mail, header, self.query),
+                    Ok(None) => {
+                        hits.push(None);
+                        continue;
+                    }
+                    Err(why) => {
+                        self.gap(&mail.id, &why);
+                        hits.push(None);
+                        continue;
+                    }
+                }
+            }
+            hits.push(whole.matches(self.query).then_some(Hit { whole, names: None }));
+        }
+        if matching::needs_attachments(self.query) {
+            let open: Vec<usize> = (0..hits.len()).filter(|at| hits[*at].is_some()).collect();
+            let ids: Vec<&str> = open.iter().map(|at| slice[*at].id.as_str()).collect();
+            for (at, names) in open.into_iter().zip(attachment::names(self.client, &ids)?) {
+                if let Some(hit) = &mut hits[at] {
+                    hit.names = Some(names);
+                }
+            }
+        }
+        Ok(hits)
+    }
+
+    /// Puts a message into the page if its folder is wanted.
+    fn take(&mut self, mail: &Mail, hit: Hit) -> Result<(), Error> {
+        if !self.plan.is_of(self.cursor.chunk, hit.whole.whole()) {
+            return Ok(());
+        }
+        if let Some((names, is_cut)) = &hit.names
+            && !is_cut
+            && !matching::matches_attachments(self.query, names)
+        {
+            return Ok(());
+        }
+        let folder = self.places.get(mail.parent_folder_id.as_deref().unwrap_or_default())?;
+        let wanted = folder.as_ref().filter(|folder| place::is_wanted(self.query, folder.kind(), &folder.path));
+        if let Some(why) = wanted.and_then(|folder| place::unspeakable(&folder.path)) {
+            self.gap(&mail.id, why);
+            return Ok(());
+        }
+        let location = self.places.location(mail.parent_folder_id.as_deref())?;
+        // Hidden folders are asked for one by one.
+        let is_twice = self.cursor.scope == scope::ALL && place::is_hidden(location.kind);
+        if is_twice || !place::is_wanted(self.query, location.kind, &location.path) {
+            return Ok(());
+        }
+        let mut message = hit.whole.bounded(location);
+        if let Some((found, is_cut)) = hit.names {
+            names::put(&mut message, found);
+            if is_cut && !message.cut.iter().any(|cut| cut == "attachments") {
+                message.cut.push("attachments".to_owned());
+            }
+        }
+        // A full page keeps the message that fills it.
+        let _ = self.budget.take(&message);
+        self.messages.push(message);
+        Ok(())
+    }
+
+    fn gap(&mut self, item: &str, reason: &str) {
+        self.gaps.push(Gap { folder: String::new(), item: item.to_owned(), reason: reason.to_owned() });
+    }
+}
