@@ -178,16 +178,11 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
                     self.take(mail, hit)?;
                 }
                 if self.messages.len() == self.most || self.budget.is_spent() {
-                    if self.cursor.second != before && !self.cursor.is_full() {
-                        // The time alone says where to continue.
-                        self.cursor.link = None;
-                    }
                     if self.cursor.is_full() {
                         // Too many in one second to be told apart by what was seen: this very page is counted.
                         self.cursor.link.get_or_insert(request);
-                    }
-                    if self.cursor.link.is_none() {
-                        self.cursor.skip = 0;
+                    } else {
+                        (self.cursor.link, self.cursor.skip) = (None, 0);
                     }
                     return Ok(Step::Full);
                 }
