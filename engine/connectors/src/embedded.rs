@@ -10,11 +10,13 @@ pub(crate) struct Embedded {
 }
 
 /// All built-in connectors.
-pub(crate) const EMBEDDED: [Embedded; 3] = [
+pub(crate) const EMBEDDED: [Embedded; 5] = [
     Embedded {
         name: "gmail",
         bytes: include_bytes!("../../../plugins/dist/gmail.wasm"),
         manifest: include_str!("../../../plugins/dist/gmail.toml"),
+    },
+    Embedded {
         name: "graph",
         bytes: include_bytes!("../../../plugins/dist/graph.wasm"),
         manifest: include_str!("../../../plugins/dist/graph.toml"),

@@ -9,7 +9,9 @@ use clawback_connector_sdk::{
     },
 };
 
-struct Empty<H> {
+/// The connector, on top of its host's grants.
+#[derive(Debug)]
+pub struct Empty<H> {
     host: H,
 }
 

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use clawback_connectors::conformance::Seed;
 use clawback_connectors::{ActionTarget, CallError, MailStore, SandboxLimits};
 use clawback_model::{Action, Effect, LocationKind, Message, Query, Receipt, RestorePoint};
-use clawback_tests::contract::{self, Seed, check_contract};
+use clawback_tests::contract::{self, check_contract};
 use clawback_tests::cyrus::Cyrus;
 use clawback_tests::imap_client::{Snapshot, difference};
 use clawback_tests::jmap_proxy::{JmapProxy, Manners};
@@ -18,7 +19,7 @@ use super::{config, host};
 const RECEIVED: i64 = 1_795_000_000;
 
 fn seed(mailbox: &str) -> Seed {
-    Seed { mailbox: mailbox.into(), subject: "Your parcel waits".into(), messages: 5 }
+    Seed::new(mailbox, "Your parcel waits", 5).unwrap()
 }
 
 /// A store of two mailboxes, each with a token of its own.

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use clawback_connectors::conformance::Seed;
 use clawback_connectors::{ActionTarget, CallError, MailStore, SandboxLimits};
 use clawback_model::{Action, Digest, Effect, Message, Query, Receipt};
-use clawback_tests::contract::{Seed, check_contract, search};
+use clawback_tests::contract::{check_contract, search};
 use clawback_tests::gmail::{FULL, Gmail, MODIFY, user};
 
 use super::{config, dist, host};
@@ -85,9 +86,9 @@ fn mail(number: usize) -> Vec<u8> {
 #[tokio::test]
 async fn the_contract_holds() {
     let site = Site::with(2, FULL, "hard-delete = \"yes\"").await;
-    let seed = Seed { mailbox: user(1).into(), subject: "Your parcel waits".into(), messages: 5 };
+    let seed = Seed::new(&user(1), "Your parcel waits", 5).unwrap();
     for raw in seed.raw() {
-        site.gmail.deliver(&seed.mailbox, raw.as_bytes(), &["INBOX", "CATEGORY_UPDATES"]);
+        site.gmail.deliver(seed.mailbox(), raw.as_bytes(), &["INBOX", "CATEGORY_UPDATES"]);
     }
     check_contract(&*site.store, &seed).await;
     let probe = clawback_connectors::check(&*site.store).await.unwrap();

@@ -1,8 +1,9 @@
 //! The contract of all stores, the listing of mailboxes, and what stands against an action.
 
+use clawback_connectors::conformance::Seed;
 use clawback_connectors::{CallError, SandboxLimits};
 use clawback_model::{Action, Query};
-use clawback_tests::contract::{Seed, check_contract};
+use clawback_tests::contract::check_contract;
 use clawback_tests::graph::{Graph, Options, Prism, Right, State};
 
 use super::super::{config, host};
@@ -12,7 +13,7 @@ use super::{ANN, BEN, MONDAY, mail, start, store_with, table};
 async fn the_graph_connector_on_a_strict_fake() {
     for short_pages in [false, true] {
         let (graph, store, _folder) = start(Options { short_pages, ..Options::default() }, &[ANN, BEN]).await;
-        let seed = Seed { mailbox: ANN.into(), subject: "Your parcel waits".into(), messages: 5 };
+        let seed = Seed::new(ANN, "Your parcel waits", 5).unwrap();
         for (number, raw) in seed.raw().into_iter().enumerate() {
             graph.deliver(ANN, "inbox", raw.as_bytes(), MONDAY + i64::try_from(number).unwrap() * 400_000);
         }
@@ -34,7 +35,7 @@ async fn the_graph_connector_behind_a_validating_proxy() {
         1,
     );
     let store = host(SandboxLimits::default()).load("cloud", &config(&text)).await.unwrap();
-    let seed = Seed { mailbox: ANN.into(), subject: "Your parcel waits".into(), messages: 3 };
+    let seed = Seed::new(ANN, "Your parcel waits", 3).unwrap();
     for raw in seed.raw() {
         graph.deliver(ANN, "inbox", raw.as_bytes(), MONDAY);
     }
