@@ -16,6 +16,8 @@ const SAMPLE: usize = 5;
 const AT_ONCE: usize = 4;
 /// The mailbox names per page.
 const PAGE: u32 = 1_000;
+/// The most pages of them: those of a listing that does not end are all empty.
+const MOST_PAGES: usize = 10_000;
 
 /// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +107,11 @@ pub struct Survey {
 pub async fn survey(store: &dyn MailStore, which: &Which) -> Result<Survey, ProbeError> {
     let credentials = store.try_credentials(None).await;
     let (mut all, mut gaps, mut cursor) = (Vec::new(), Vec::new(), None);
-    loop {
+    for number in 0.. {
+        if number == MOST_PAGES {
+            let detail = format!("its list of mailboxes does not end after {MOST_PAGES} pages");
+            return Err(CallError::Permanent { store: Arc::clone(store.name()), detail }.into());
+        }
         let page = store.mailboxes(cursor, PAGE).await?;
         all.extend(page.items);
         gaps.extend(page.gaps);

@@ -316,12 +316,23 @@ impl MailStore for WasmStore {
         let _seat = self.seat().await?;
         let mut answers = Vec::with_capacity(refs.len());
         let mut parts = vec![refs.as_slice()];
+        let mut most = refs.len();
         while let Some(part) = parts.pop() {
+            if part.len() > most {
+                let (first, second) = part.split_at(most);
+                parts.extend([second, first]);
+                continue;
+            }
             match self.examine_once(examiner, mailbox, part, &wanted).await {
                 // One message on which the connector fails must not fail the others.
                 Err(Ended { error: CallError::Fault { .. }, .. }) if part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
+                }
+                // A store that answers slowly is asked for less, from here on.
+                Err(Ended { error: CallError::Transient { .. }, .. }) if part.len() > 1 => {
+                    most = part.len() / 2;
+                    parts.push(part);
                 }
                 Err(Ended { error: error @ CallError::Fault { .. }, .. }) => {
                     answers.push(Examined::Failed(error.to_string()));

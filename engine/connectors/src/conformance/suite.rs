@@ -1,5 +1,6 @@
 //! All rules in their order, and what became of each.
 
+use clawback_model::visible_line;
 use serde::Serialize;
 
 use super::rule::Kept;
@@ -7,6 +8,9 @@ use super::seed::Seed;
 use super::{acting, reading};
 use crate::boxed::boxed;
 use crate::mail_store::MailStore;
+
+/// Characters of a reason at most.
+const TEXT: usize = 500;
 
 /// What became of one rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,13 +29,18 @@ struct Verdicts<'a> {
 
 impl Verdicts<'_> {
     fn add(&mut self, rule: impl Into<String>, kept: Kept) {
-        let verdict = Verdict { rule: rule.into(), broken: kept.err() };
+        let broken = kept.err().map(|why| visible_line(&why, TEXT));
+        let verdict = Verdict { rule: rule.into(), broken };
         (self.tell)(&verdict);
         self.all.push(verdict);
     }
+
+    fn is_broken(&self) -> bool {
+        self.all.iter().any(|verdict| verdict.broken.is_some())
+    }
 }
 
-/// Runs all rules; those of acts only if all before were kept. `tell` gets each verdict as soon as it is known.
+/// Runs the rules of reading, then those of acts up to the first that is broken. `tell` gets each verdict as soon as it is known.
 #[boxed]
 pub async fn run(store: &dyn MailStore, seed: &Seed, tell: &mut (dyn FnMut(&Verdict) + Send)) -> Vec<Verdict> {
     let mut verdicts = Verdicts { all: Vec::new(), tell };
@@ -42,17 +51,20 @@ pub async fn run(store: &dyn MailStore, seed: &Seed, tell: &mut (dyn FnMut(&Verd
     verdicts.add("messages are located, and those that are nowhere are not", reading::locate(store, seed).await);
     verdicts.add("a raw message is the message, up to the requested size", reading::raw(store, seed).await);
     verdicts.add("an unknown mailbox is an error", reading::unknown_mailbox(store, seed).await);
-    if verdicts.all.iter().any(|verdict| verdict.broken.is_some()) {
+    if verdicts.is_broken() {
         return verdicts.all;
     }
     for action in acting::reversible(store) {
         let kept = acting::there_and_back(store, seed, action).await;
         verdicts.add(format!("{action}, again, and back: everything is as it was"), kept);
+        if verdicts.is_broken() {
+            return verdicts.all;
+        }
     }
     if acting::can_move_aside(store) {
         verdicts.add("a message that its owner moved is left alone", acting::moved_since(store, seed).await);
     }
-    if acting::can_delete(store) {
+    if acting::can_delete(store) && !verdicts.is_broken() {
         verdicts.add("a hard delete removes one message and no other", acting::hard_delete(store, seed).await);
     }
     verdicts.all

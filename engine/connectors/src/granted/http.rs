@@ -129,6 +129,10 @@ impl HttpGrants {
         };
         let mut headers = outgoing(&request.headers)?;
         endpoint.confinement.hold(mailbox, method.as_str(), &url, &mut headers, &request.body).map_err(denied)?;
+        // A credential that is slow to obtain holds up its own mailbox only, not those that wait for a permit.
+        if let Some(tokens) = endpoint.tokens.as_ref().filter(|tokens| tokens.is_issued()) {
+            tokens.credential(mailbox).await?;
+        }
         // Held until the response is read.
         let _permit =
             endpoint.requests.acquire().await.map_err(|_| HttpError::Failed("the store is closing".into()))?;

@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** a value of a mailbox is returned only to calls for this mailbox.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_model::Timestamp;
 use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::unsync::Cache;
 
 use crate::limits::RECORD_BYTES;
 
@@ -48,18 +48,20 @@ impl Weighter<Key, Value> for Bytes {
 }
 
 /// The values of one store. Those that were used longest ago are displaced.
+///
+/// One cache for all: parts of it, each with a share of the bytes, would have no room for a large value.
 #[derive(Debug)]
-pub(crate) struct Memo(Cache<Key, Value, Bytes>);
+pub(crate) struct Memo(Mutex<Cache<Key, Value, Bytes>>);
 
 impl Default for Memo {
     fn default() -> Self {
-        Self(Cache::with_weighter(USUAL_VALUES, MOST_BYTES, Bytes))
+        Self(Mutex::new(Cache::with_weighter(USUAL_VALUES, MOST_BYTES, Bytes)))
     }
 }
 
 impl Memo {
     pub(crate) fn get(&self, owner: Owner, key: String, now: Timestamp) -> Option<Vec<u8>> {
-        self.0.get(&(owner, key)).filter(|value| now < value.ends_at).map(|value| value.bytes.to_vec())
+        self.values().get(&(owner, key)).filter(|value| now < value.ends_at).map(|value| value.bytes.to_vec())
     }
 
     /// Keeps a value, or removes it if it is empty or already expired. Returns whether it was kept.
@@ -68,11 +70,17 @@ impl Memo {
             return false;
         }
         if value.is_empty() || value.len() > MOST_VALUE_BYTES || lifetime.is_zero() {
-            self.0.remove(&(owner, key));
+            self.values().remove(&(owner, key));
             return false;
         }
-        self.0.insert((owner, key), Value { bytes: value.into(), ends_at: now.plus(lifetime.min(LONGEST)) });
-        true
+        let key = (owner, key);
+        let mut values = self.values();
+        values.insert(key.clone(), Value { bytes: value.into(), ends_at: now.plus(lifetime.min(LONGEST)) });
+        values.peek(&key).is_some()
+    }
+
+    fn values(&self) -> MutexGuard<'_, Cache<Key, Value, Bytes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,7 +125,7 @@ mod tests {
         for number in 0..2_000 {
             assert!(memo.put(of(&number.to_string()), "k".into(), vec![1; MOST_VALUE_BYTES], MINUTE, NOW));
         }
-        assert!(memo.0.weight() <= MOST_BYTES);
+        assert!(memo.values().weight() <= MOST_BYTES);
         let kept = (0..2_000).filter(|number| memo.get(of(&number.to_string()), "k".into(), NOW).is_some()).count();
         assert!(kept > 100, "{kept}");
     }

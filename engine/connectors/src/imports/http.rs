@@ -74,6 +74,10 @@ impl Guest {
 
     /// Returns the contract's answer, and keeps what it cannot express.
     fn answered(&mut self, answer: Result<Response, HttpError>) -> Result<http::Response, http::HttpError> {
+        if answer.is_ok() {
+            // What a request before this one met has nothing to do with an error that follows.
+            (self.trouble.no_account, self.trouble.throttle) = (None, None);
+        }
         answer.map(http::Response::from).map_err(|error| match error {
             HttpError::Denied(why) => http::HttpError::Denied(why),
             HttpError::TimedOut => http::HttpError::TimedOut,

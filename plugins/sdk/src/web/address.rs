@@ -6,8 +6,8 @@ use url::Url;
 /// All characters but the unreserved ones (RFC 3986 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The longest address that is followed, in bytes.
-const LONGEST: usize = 8 << 10;
+/// The longest address that is followed, in bytes: servers repeat a whole query in it.
+const LONGEST: usize = 16 << 10;
 
 /// Returns a text for one segment of a path, or for a value of a query. Everything that is reserved is encoded: an
 /// unencoded `#` would end the query, and a `/` would be another segment.

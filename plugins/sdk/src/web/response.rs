@@ -47,9 +47,10 @@ pub fn refused(status: u16, pause: Option<u64>, why: &str) -> Error {
     let text = format!("{why} (status {status})");
     match (status, pause) {
         (429, pause) => Error::Throttled(pause),
-        (503, Some(pause)) => Error::Throttled(Some(pause)),
+        // A server that says when to come back is busy, whatever else it says.
+        (408 | 409 | 423 | 425 | 500.., Some(pause)) => Error::Throttled(Some(pause)),
         (401 | 403, _) => Error::Denied(text),
-        (408 | 425 | 500 | 502..=504, _) => Error::Transient(text),
+        (408 | 409 | 423 | 425 | 500 | 502..=504 | 507 | 520..=529, _) => Error::Transient(text),
         _ => Error::Permanent(text),
     }
 }
@@ -57,8 +58,8 @@ pub fn refused(status: u16, pause: Option<u64>, why: &str) -> Error {
 /// Returns a value of Retry-After in milliseconds, such as that of a part of a batch. `now` in microseconds since 1970 UTC.
 pub fn retry_after(value: &str, now: i64) -> Option<u64> {
     let value = value.trim();
-    let pause = if let Ok(seconds) = value.parse::<u64>() {
-        seconds.saturating_mul(1_000)
+    let pause = if !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit()) {
+        value.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000)
     } else {
         let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?.as_millis();
         let now = u128::try_from(now / 1_000).unwrap_or_default();
@@ -86,7 +87,7 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10_000)),
             ("Sunday, 06-Nov-94 08:49:47 GMT", Some(10_000)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("99999999999999999999", None),
+            ("99999999999999999999", Some(LONGEST_PAUSE)),
             ("99999999999999", Some(LONGEST_PAUSE)),
             ("-1", None),
             ("soon", None),
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(refused(429, &[]), Error::Throttled(None));
         assert_eq!(refused(429, &[("Retry-After", "2")]), Error::Throttled(Some(2_000)));
         assert_eq!(refused(503, &[("retry-after", "2")]), Error::Throttled(Some(2_000)));
+        assert_eq!(refused(504, &[("retry-after", "2")]), Error::Throttled(Some(2_000)));
         assert!(matches!(refused(503, &[]), Error::Transient(_)));
         assert_eq!(refused(403, &[]), Error::Denied("the search was refused (status 403)".into()));
         assert!(matches!(refused(404, &[]), Error::Permanent(_)), "only the connector knows what was not found");

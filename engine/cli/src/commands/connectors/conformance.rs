@@ -16,8 +16,6 @@ use crate::output;
 /// The part of the subject by which the messages are found.
 const SUBJECT: &str = "Clawback conformance test";
 const MESSAGES: usize = 5;
-/// Characters of a reason in a line at most.
-const TEXT: usize = 500;
 
 pub(crate) async fn run(global: &Global, args: &ConnectorsTestArgs) -> Result<Exit, Failure> {
     let seed = Seed::new(&args.mailbox, SUBJECT, MESSAGES).map_err(|error| Failure::misuse(chain(&error)))?;
@@ -49,10 +47,10 @@ pub(crate) async fn run(global: &Global, args: &ConnectorsTestArgs) -> Result<Ex
     match global.format {
         Format::Table if broken == 0 => output::line(&format!("all {} rules are kept", verdicts.len()))?,
         Format::Table => output::note(&format!(
-            "error: {broken} of {} rules are broken; rules of acts are tried once all others are kept\n  hint: the messages \
+            "error: {broken} of {} rules are broken; rules of acts are tried up to the first that is broken\n  hint: the messages \
              of `--write-messages` must be in the inbox of `{}`, each once",
             verdicts.len(),
-            visible_line(&args.mailbox, TEXT),
+            visible_line(&args.mailbox, 200),
         )),
         Format::Csv => output::csv(
             ["rule", "broken"],
@@ -66,7 +64,7 @@ pub(crate) async fn run(global: &Global, args: &ConnectorsTestArgs) -> Result<Ex
 fn line(verdict: &Verdict) -> String {
     match &verdict.broken {
         None => format!("ok     {}", verdict.rule),
-        Some(why) => format!("BROKEN {}: {}", verdict.rule, visible_line(why, TEXT)),
+        Some(why) => format!("BROKEN {}: {why}", verdict.rule),
     }
 }
 

@@ -77,9 +77,9 @@ pub(crate) fn run(args: &ConnectorsNewArgs) -> Result<Exit, Failure> {
     }
     clawback_files::create_folder(&folder.join("src"))?;
     let filled = |text: &str| {
-        text.replace("@SDK@", &format!("{:?}", sdk.display().to_string()))
-            .replace("@FILE@", &name.replace('-', "_"))
+        text.replace("@FILE@", &name.replace('-', "_"))
             .replace("@NAME@", name)
+            .replace("@SDK@", &toml::Value::from(sdk.display().to_string()).to_string())
     };
     for (file, text) in [
         ("Cargo.toml", filled(CARGO)),
