@@ -12,6 +12,7 @@ mod clocks;
 mod connectors;
 mod contention;
 mod crash;
+mod crash_jmap;
 mod credentials;
 mod database_server;
 mod documentation;
