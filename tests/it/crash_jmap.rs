@@ -68,10 +68,10 @@ impl World {
         let store = format!(
             "connector = \"jmap\"\nmailboxes = {:?}\n[stores.corp.endpoints.api]\nurl = \"http://{}\"\n\
              allow-private-network = true\n\
-             [stores.corp.endpoints.api.auth]\nkind = \"jwt\"\nkey-file = {:?}\n",
+             [stores.corp.endpoints.api.auth]\nkind = \"jwt\"\nkey-file = \"{}\"\n",
             access.mailboxes,
             server.http(),
-            server.token_key()
+            server.token_key().display()
         );
         let clawback = Clawback::init(site.path(), &store);
         std::fs::write(site.path().join("workflows/crash.yaml"), PLAYBOOK).unwrap();

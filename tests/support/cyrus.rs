@@ -16,7 +16,6 @@ use tempfile::TempDir;
 
 use super::access::{Access, Login};
 use super::imap_client::encoded;
-use super::openssl;
 use super::owner::Owner;
 use super::servers::unpacked;
 use super::supervised::{Manner, Supervised, free_port};
@@ -82,7 +81,7 @@ impl Cyrus {
         let http = if has_jmap { Some(free_port()?) } else { None };
         let mut conf = settings(path, &owner, namespace);
         if has_jmap {
-            openssl::write_rsa_key(path, "token.key", "keys/token.pem")?;
+            write_keys(path)?;
             conf.push_str(&settings_of_jmap(path));
         }
         fs::write(path.join("imapd.conf"), conf)?;
@@ -197,6 +196,17 @@ fn settings(folder: &Path, owner: &Owner, namespace: Namespace) -> String {
         let _ = writeln!(text, "{name}: {value}");
     }
     text
+}
+
+/// Writes the private key of tokens, which only this user can read, and its public key.
+fn write_keys(folder: &Path) -> io::Result<()> {
+    for words in ["genrsa -out token.key 2048", "rsa -in token.key -pubout -out keys/token.pem"] {
+        let output = Command::new("openssl").args(words.split(' ')).current_dir(folder).output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(format!("openssl {words}: {}", String::from_utf8_lossy(&output.stderr))));
+        }
+    }
+    fs::set_permissions(folder.join("token.key"), fs::Permissions::from_mode(0o600))
 }
 
 /// The settings of JMAP. It needs the folders of a search engine, which no test lets index anything.

@@ -22,13 +22,6 @@ pub fn write_certificates(folder: &Path) -> io::Result<()> {
     openssl(folder, &[&server, curve.as_slice(), &signed, &leaf].concat(), "").map(drop)
 }
 
-/// Writes a private RSA key that only this user can read, and its public key.
-pub fn write_rsa_key(folder: &Path, private: &str, public: &str) -> io::Result<()> {
-    openssl(folder, &["genrsa", "-out", private, "2048"], "")?;
-    fs::set_permissions(folder.join(private), std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    openssl(folder, &["rsa", "-in", private, "-pubout", "-out", public], "").map(drop)
-}
-
 /// Writes the key of access tokens where Dovecot's dictionary reads it: `keys/default/HS256/default`.
 pub fn write_token_key(folder: &Path) -> io::Result<()> {
     let path = folder.join("keys/default/HS256");

@@ -26,8 +26,8 @@ fn seed(mailbox: &str) -> Seed {
 fn by_tokens(server: &Cyrus, address: SocketAddr, rest: &str) -> String {
     format!(
         "connector = \"jmap\"\nmailboxes = [\"u0001\", \"u0002\"]\n[endpoints.api]\nurl = \"http://{address}\"\nallow-private-network = true\n\
-         [endpoints.api.auth]\nkind = \"jwt\"\nkey-file = {:?}\n{rest}",
-        server.token_key()
+         [endpoints.api.auth]\nkind = \"jwt\"\nkey-file = \"{}\"\n{rest}",
+        server.token_key().display()
     )
 }
 
@@ -241,7 +241,7 @@ async fn a_server_with_other_manners() {
     let proxy = JmapProxy::start(server.http(), manners, 1).await;
     let downloads =
         format!("[endpoints.download]\nurl = \"http://{}\"\nallow-private-network = true\n", proxy.downloads());
-    let auth = format!("[endpoints.download.auth]\nkind = \"jwt\"\nkey-file = {:?}\n", server.token_key());
+    let auth = format!("[endpoints.download.auth]\nkind = \"jwt\"\nkey-file = \"{}\"\n", server.token_key().display());
     let store = load(&by_tokens(&server, proxy.address(), &format!("{downloads}{auth}"))).await;
     let seen = found(&*store, "u0001", "Parcel").await;
     assert_eq!(seen.len(), 40);

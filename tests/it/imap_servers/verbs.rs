@@ -150,10 +150,10 @@ async fn cyrus_by_jmap() {
     let seeded = Seeded { each: seeded.each - 1, ..seeded };
     let config = format!(
         "connector = \"jmap\"\nmailboxes = {:?}\n[endpoints.api]\nurl = \"http://{}\"\n\
-         allow-private-network = true\n[endpoints.api.auth]\nkind = \"jwt\"\nkey-file = {:?}\n",
+         allow-private-network = true\n[endpoints.api.auth]\nkind = \"jwt\"\nkey-file = \"{}\"\n",
         access.mailboxes,
         server.http(),
-        server.token_key()
+        server.token_key().display()
     );
     let world = World::of(tempfile::tempdir().unwrap(), access, &config).await;
     Box::pin(every_verb_in(world, seeded, names, &[])).await;
