@@ -62,7 +62,7 @@ async fn flags_that_are_not_kept_are_named() {
     graph.mark(ANN, &ids[0], false, "notFlagged", &[]);
     let effects = store.apply(ANN, Action::Restore, &[back(&effects[0])]).await.unwrap();
     assert!(
-        matches!(&effects[0], Effect::Failed(why) if why.to_string().contains("back in its folder")),
+        matches!(&effects[0], Effect::Failed(why) if why.contains("back in its folder")),
         "{effects:?}"
     );
     assert_eq!(graph.kept(ANN)[0].folder, "Inbox");

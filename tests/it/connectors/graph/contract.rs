@@ -57,7 +57,7 @@ async fn mailboxes_are_users_with_an_address() {
         loop {
             let page = store.mailboxes(cursor, most).await.unwrap();
             assert!(page.items.len() <= most as usize && page.gaps.is_empty());
-            all.extend(page.items.iter().map(|name| name.to_string()));
+            all.extend(page.items.iter().map(ToString::to_string));
             cursor = page.next;
             if cursor.is_none() {
                 break;
