@@ -29,7 +29,7 @@ const FOLDERS: [&str; 8] =
 /// Many messages, some of the same second, from hostile senders.
 fn fill(graph: &Graph, random: &mut Random, count: usize) {
     for number in 0..count {
-        let from = random.pick(&SENDERS);
+        let from = *random.pick(&SENDERS);
         let sender = if from.starts_with("Two") { "Sender: third@evil.example\r\n" } else { "" };
         let id = match number % 5 {
             0 => format!("Message-ID: <Case-{}@x>\r\n", number % 10),
@@ -47,7 +47,7 @@ fn fill(graph: &Graph, random: &mut Random, count: usize) {
             "From: {from}\r\n{sender}To: Ann <ANN@acme.test>, list@acme.test\r\nCc: c{}@acme.test\r\nSubject: {}\r\n{id}\
              Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nX-Mailer: M{} =?utf-8?Q?=C3=A4?=\r\n{attached}",
             number % 7,
-            random.pick::<&str>(&SUBJECTS),
+            *random.pick::<&str>(&SUBJECTS),
             number % 3,
         );
         let at = MONDAY + i64::try_from(random.below(40)).unwrap() * 500_000;
@@ -70,21 +70,21 @@ fn conditions(random: &mut Random) -> Vec<Condition> {
     for _ in 0..=random.below(2) {
         conditions.push(match random.below(9) {
             0 => Condition::From(owned(random.pick::<&[&str]>(&senders))),
-            1 => Condition::FromDomain(owned(&[random.pick::<&str>(&["evil.example", "*.evil.example"])])),
+            1 => Condition::FromDomain(owned(&[*random.pick::<&str>(&["evil.example", "*.evil.example"])])),
             2 => {
                 let parts = ["your parcel waits", "it's (a) 'quote'", "\u{fc}berf\u{e4}llige"];
-                Condition::SubjectContains(owned(&[random.pick::<&str>(&parts)]))
+                Condition::SubjectContains(owned(&[*random.pick::<&str>(&parts)]))
             }
-            3 => Condition::To(owned(&[random.pick::<&str>(&["c3@acme.test", "ann@ACME.test"])])),
+            3 => Condition::To(owned(&[*random.pick::<&str>(&["c3@acme.test", "ann@ACME.test"])])),
             4 => {
                 let id =
                     |n: u64| if n.is_multiple_of(2) { format!("<Case-{}@x>", n % 10) } else { format!("<o'{n}@x>") };
-                Condition::MessageId((0..random.pick(&[1, 30])).map(id).collect())
+                Condition::MessageId((0..*random.pick(&[1, 30])).map(id).collect())
             }
             5 => Condition::ReceivedAfter(second(random)),
             6 => Condition::ReceivedBefore(second(random)),
-            7 => Condition::HeaderContains("x-mailer".into(), (random.pick::<&str>(&["m1 \u{e4}", "M2"])).to_owned()),
-            _ => Condition::AttachmentName(owned(&[random.pick::<&str>(&["invoice", "DEEP"])])),
+            7 => Condition::HeaderContains("x-mailer".into(), (*random.pick::<&str>(&["m1 \u{e4}", "M2"])).to_owned()),
+            _ => Condition::AttachmentName(owned(&[*random.pick::<&str>(&["invoice", "DEEP"])])),
         });
     }
     conditions
