@@ -17,12 +17,17 @@ use crate::{
     client::{Client, Part},
     find::find,
     flags,
-    folders::{Folders, MailFolder, Places},
-    locate, record,
-    refusal::Reply,
+    folders::{Folders, MailFolder},
+    locate,
+    places::{Places, Spot},
+    record,
+    refusal::{Reply, TOO_LARGE},
     wire::Mail,
 };
 
+/// Why there is no quarantine.
+pub(crate) const NAME_TAKEN: &str =
+    "the owner sees a folder with the name of the quarantine: set `quarantine-folder` to another name";
 /// The refusal of a store that has no permanent delete.
 pub(crate) const NO_HARD_DELETE: &str = "hard deletes are off: the setting `hard-delete` is `off`";
 
@@ -49,7 +54,12 @@ pub(crate) struct Run<'c, 'a, H> {
     ready: Vec<Checked>,
     /// Whether messages are moved again, after the folders were listed again.
     is_second: bool,
+    /// Why the call ends with an error although messages were acted on: some may still move.
+    unclear: Option<Error>,
 }
+
+/// The pauses before messages are looked for again whose move may still go on, in milliseconds.
+const PAUSES: [u64; 2] = [1_000, 3_000];
 
 /// Returns one outcome per target, in order.
 pub(crate) fn apply<H: Host + Http + Memo>(
@@ -67,6 +77,7 @@ pub(crate) fn apply<H: Host + Http + Memo>(
         claimed: HashSet::new(),
         ready: Vec::new(),
         is_second: false,
+        unclear: None,
     };
     if action == Action::HardDelete && crate::readiness::is_hard_delete_off(client.host) {
         run.effects.fill(Some(Effect::Failed(NO_HARD_DELETE.into())));
@@ -80,6 +91,10 @@ pub(crate) fn apply<H: Host + Http + Memo>(
         }
         if action == Action::Restore {
             run.restore_flags()?;
+        }
+        // The host asks where everything is before it acts again.
+        if let Some(error) = run.unclear {
+            return Err(error);
         }
     }
     let unanswered = || Effect::Failed("the message was not acted on".into());
@@ -95,7 +110,13 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         let (asked, mut missing): (Vec<usize>, Vec<usize>) = (0..self.targets.len()).partition(is_id);
         let parts: Vec<Part> = asked.iter().map(|at| locate::ask(&self.targets[*at].ref_.locator)).collect();
         let replies = self.client.batch(&parts)?;
-        end_if_all_refused(&replies, "the messages cannot be read")?;
+        let what = "the messages cannot be read";
+        end_if_all_refused(&replies, what)?;
+        // Nothing was done, so an outage is none of a message.
+        let unclear = replies.iter().filter(|reply| reply.is_unclear()).count();
+        if let Some(first) = replies.iter().find(|reply| reply.is_unclear() && unclear * 2 > replies.len()) {
+            return Err(first.error(what));
+        }
         for (at, reply) in asked.into_iter().zip(replies) {
             match locate::read(&reply) {
                 Ok(Some(mail)) if self.is_it(at, &mail) => self.judge(at, mail)?,
@@ -108,10 +129,19 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         let wanted: Vec<&MessageRef> = missing.iter().map(|at| &self.targets[*at].ref_).collect();
         for (at, mut mails) in missing.into_iter().zip(find(self.client, &mut self.places, &wanted)?) {
             mails.retain(|mail| !self.claimed.contains(&mail.id));
+            if self.action == Action::HardDelete {
+                // The id was of the message. Another one may be a twin that nobody chose.
+                if mails.is_empty() {
+                    self.effects[at] = Some(Effect::NotFound);
+                } else {
+                    self.fail(at, "its id is gone, and the same message is there under another: search again".into());
+                }
+                continue;
+            }
             // The one that needs nothing, then the one where the plan saw it.
             let mut best: Option<(u8, Mail)> = None;
             for mail in mails {
-                let now = self.places.location(mail.parent_folder_id.as_deref())?;
+                let now = self.places.spot(mail.parent_folder_id.as_deref())?.location();
                 let to = self.destination(at)?.ok().flatten();
                 let rank = match to {
                     Some(to) if mail.parent_folder_id.as_deref() == Some(&to.id) => 0,
@@ -154,11 +184,16 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             return Ok(());
         }
         let planned = &self.targets[at].location;
-        let mut now = self.places.location(Some(&id))?;
+        let mut spot = self.places.spot(Some(&id))?;
         // The names of an earlier listing may be old.
-        if !is_there(planned, &now) && self.places.refresh()? {
-            now = self.places.location(Some(&id))?;
+        if !is_there(planned, &spot.clone().location()) && self.places.refresh()? {
+            spot = self.places.spot(Some(&id))?;
         }
+        if spot == Spot::Gone {
+            self.effects[at] = Some(Effect::NotFound);
+            return Ok(());
+        }
+        let now = spot.location();
         if !is_there(planned, &now) {
             self.effects[at] = Some(Effect::MovedSince(now));
         } else if now.kind == LocationKind::Unknown {
@@ -188,6 +223,9 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         }
         if kind != LocationKind::Quarantine {
             return Ok(Err("the mailbox has no such folder".into()));
+        }
+        if self.places.all()?.is_name_taken {
+            return Ok(Err(NAME_TAKEN.into()));
         }
         let made = Folders::create_quarantine(self.client)?;
         Ok(self.made(made, |folders| folders.of_kind(kind).cloned()))
@@ -233,7 +271,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         for (one, reply) in ready.into_iter().zip(replies) {
             let moved = if reply.is_success() { reply.read::<Mail>().ok() } else { None };
             match moved {
-                Some(mail) if is_in(&one, &mail) => self.succeed(&one, Some(&mail.id)),
+                Some(mail) if is_in(&one, &mail) => self.succeed(&one, Some(&mail)),
                 _ => open.push((one, reply)),
             }
         }
@@ -249,40 +287,70 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     }
 
     /// Asks where messages are whose answer does not show it.
-    fn confirm(&mut self, open: Vec<(Checked, Reply)>) -> Result<(), Error> {
-        let count = open.len();
-        let asks: Vec<Part> = open.iter().map(|(one, _)| locate::ask(&one.mail.id)).collect();
+    fn confirm(&mut self, mut open: Vec<(Checked, Reply)>) -> Result<(), Error> {
         let what = if self.action == Action::HardDelete { "it was not deleted" } else { "it was not moved" };
-        let (mut later, mut again) = (Vec::new(), Vec::new());
-        for ((one, acted), reply) in open.into_iter().zip(self.client.batch(&asks)?) {
-            let mail = match locate::read(&reply) {
-                Ok(mail) => mail,
-                Err(error @ (Error::Throttled(_) | Error::Transient(_))) => return Err(error),
-                Err(_) => {
-                    self.fail(one.at, reply.why("nothing shows whether it was done"));
-                    continue;
+        let (mut later, mut again, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+        for pause in PAUSES.map(Some).into_iter().chain([None]) {
+            let asks: Vec<Part> = open.iter().map(|(one, _)| locate::ask(&one.mail.id)).collect();
+            let mut waiting = Vec::new();
+            for ((one, acted), reply) in open.into_iter().zip(self.client.batch(&asks)?) {
+                let mail = match locate::read(&reply) {
+                    Ok(mail) => mail,
+                    Err(error @ (Error::Throttled(_) | Error::Transient(_))) => return Err(error),
+                    Err(_) => {
+                        self.fail(one.at, reply.why("nothing shows whether it was done"));
+                        continue;
+                    }
+                };
+                let spot = match &mail {
+                    Some(mail) if is_in(&one, mail) => {
+                        self.succeed(&one, Some(mail));
+                        continue;
+                    }
+                    Some(mail) if mail.parent_folder_id != one.mail.parent_folder_id => {
+                        self.places.spot(mail.parent_folder_id.as_deref())?
+                    }
+                    Some(mail) if acted.is_missing() && one.to.is_some() && !self.is_second => {
+                        again.push((one.at, mail.clone()));
+                        continue;
+                    }
+                    Some(mail) if acted.code == TOO_LARGE && !self.is_second => {
+                        // It was refused, or throttled, and the answer that said so could not be read.
+                        again.push((one.at, mail.clone()));
+                        continue;
+                    }
+                    Some(_) if acted.may_go_on() => {
+                        waiting.push((one, acted));
+                        continue;
+                    }
+                    Some(_) => {
+                        self.fail(one.at, acted.why(what));
+                        later.extend(acted.is_unclear().then_some(acted));
+                        continue;
+                    }
+                    None => Spot::Gone,
+                };
+                let may_be_done = acted.is_success() || acted.is_unclear();
+                match spot {
+                    Spot::Gone if self.action == Action::HardDelete && may_be_done => self.succeed(&one, None),
+                    Spot::Gone if may_be_done => lost.push(one),
+                    Spot::Gone => self.effects[one.at] = Some(Effect::NotFound),
+                    spot => self.effects[one.at] = Some(Effect::MovedSince(spot.location())),
                 }
-            };
-            let Some(mail) = mail else {
-                if self.action == Action::HardDelete && (acted.is_success() || acted.is_unclear()) {
-                    self.succeed(&one, None);
-                } else {
-                    self.effects[one.at] = Some(Effect::NotFound);
-                }
-                continue;
-            };
-            if is_in(&one, &mail) {
-                self.succeed(&one, Some(&mail.id));
-            } else if acted.is_missing() && one.to.is_some() && !self.is_second {
-                again.push((one.at, mail));
-            } else if mail.parent_folder_id == one.mail.parent_folder_id {
-                self.fail(one.at, acted.why(what));
-                later.extend(acted.is_unclear().then_some(acted));
-            } else {
-                let now = self.places.location(mail.parent_folder_id.as_deref())?;
-                self.effects[one.at] = Some(Effect::MovedSince(now));
+            }
+            open = waiting;
+            match pause {
+                _ if open.is_empty() => break,
+                Some(pause) if self.client.has_patience(pause) => self.client.pause(pause)?,
+                _ => break,
             }
         }
+        // They are in place, and may still move: nothing is final.
+        for (one, acted) in open {
+            self.fail(one.at, acted.why(what));
+            self.unclear = Some(Error::Transient(acted.why(what)));
+        }
+        self.seek(lost)?;
         if !again.is_empty() {
             // The message is there, so the folder is gone since it was listed.
             self.is_second = true;
@@ -292,24 +360,50 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
                 self.judge(at, mail)?;
             }
             let ready = std::mem::take(&mut self.ready);
-            self.carry(ready)?;
+            if self.action == Action::HardDelete {
+                self.delete(ready)?;
+            } else {
+                self.carry(ready)?;
+            }
         }
         // An outage is none of a message: the host tries again.
         let has_other = self.effects.iter().flatten().any(|effect| !matches!(effect, Effect::Failed(_)));
+        let failed = self.effects.iter().flatten().count();
         match later.first() {
-            Some(first) if later.len() == count && !has_other => Err(first.error(what)),
+            Some(first) if later.len() == failed && !has_other => Err(first.error(what)),
             _ => Ok(()),
         }
     }
 
-    fn succeed(&mut self, one: &Checked, id: Option<&str>) {
-        let now = flags::of(&one.mail);
-        if let Some(id) = id {
-            self.home.push((one.at, id.to_owned(), now.clone()));
+    /// Looks into the destination for messages that were moved, perhaps, and whose id is gone.
+    fn seek(&mut self, lost: Vec<Checked>) -> Result<(), Error> {
+        let wanted: Vec<&MessageRef> = lost.iter().map(|one| &self.targets[one.at].ref_).collect();
+        for (one, mails) in lost.iter().zip(find(self.client, &mut self.places, &wanted)?) {
+            let is_new = |mail: &&Mail| is_in(one, mail) && !self.claimed.contains(&mail.id);
+            let found: Vec<Mail> = mails.iter().filter(is_new).cloned().collect();
+            // One of several would be a guess.
+            if let [mail] = found.as_slice() {
+                self.claimed.insert(mail.id.clone());
+                self.succeed(one, Some(mail));
+            } else {
+                self.effects[one.at] = Some(Effect::NotFound);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes a message that was moved, as it is now, or deleted.
+    fn succeed(&mut self, one: &Checked, moved: Option<&Mail>) {
+        let former = flags::of(&one.mail);
+        let id = moved.map(|mail| mail.id.as_str());
+        if let Some(mail) = moved {
+            // An answer without flags shows nothing of them.
+            let now = if mail.is_read.is_some() { flags::of(mail) } else { former.clone() };
+            self.home.push((one.at, mail.id.clone(), now));
         }
         let known = record::reference(&one.mail);
         self.effects[one.at] = Some(Effect::Succeeded(Receipt {
-            former: clawback_connector_sdk::types::Former { location: one.from.clone(), flags: now },
+            former: clawback_connector_sdk::types::Former { location: one.from.clone(), flags: former },
             now: id.map(|id| MessageRef { locator: id.to_owned(), ..known }),
             location: one.to.as_ref().filter(|_| id.is_some()).map(MailFolder::location),
         }));
@@ -337,7 +431,9 @@ fn end_if_all_refused(replies: &[Reply], what: &str) -> Result<(), Error> {
     if !is_of_message && replies.iter().all(is_same) { Err(first.error(what)) } else { Ok(()) }
 }
 
-/// Returns whether a message is where the plan saw it: of the same kind, and at the same path if the plan has one.
+/// Returns whether a message is where the plan saw it: of the same kind, and at the same path if the kind has several
+/// folders and the plan has a path. A name alone moves nothing.
 fn is_there(planned: &Location, now: &Location) -> bool {
-    planned.kind == now.kind && (planned.path.is_empty() || planned.path == now.path)
+    let has_one = planned.kind != LocationKind::Folder;
+    planned.kind == now.kind && (has_one || planned.path.is_empty() || planned.path == now.path)
 }

@@ -2,13 +2,14 @@
 
 use clawback_connector_sdk::{
     Connector,
+    examiner::{Examined, Request},
     host::{Host, Http, Memo},
     types::{
         Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
     },
 };
 
-use crate::{act, client::Client, locate, raw, readiness, search, users};
+use crate::{act, client::Client, examine, locate, raw, readiness, search, users};
 
 /// The supported actions; the last one depends on a setting.
 const ACTIONS: [Action; 7] = [
@@ -86,6 +87,10 @@ impl<H: Host + Http + Memo> Connector for Graph<H> {
 
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
         raw::fetch(&self.client(mailbox), message, most)
+    }
+
+    fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
+        examine::examine(&self.client(mailbox), refs, request)
     }
 
     fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {

@@ -10,14 +10,14 @@ use clawback_connector_sdk::{
 use crate::{
     address,
     client::{Client, Part},
-    filter,
-    folders::Places,
-    link, record,
+    filter, link,
+    places::Places,
+    record,
     wire::{Mail, Page},
 };
 
 /// The most pages of messages with one Message-ID.
-const PAGES: usize = 100;
+const PAGES: usize = 500;
 
 /// Returns the messages that are these, by Message-ID and fingerprint, for each one.
 pub(crate) fn find<H: Host + Http + Memo>(
@@ -33,6 +33,8 @@ pub(crate) fn find<H: Host + Http + Memo>(
     if filters.is_empty() {
         return Ok(found);
     }
+    // Another node may just have made the quarantine.
+    places.refresh()?;
     let hidden = places.all()?.all.iter().filter(|folder| place::is_hidden(folder.kind()));
     let mut lists: Vec<String> = hidden.map(|folder| format!("{}/messages", address::folder(&folder.id))).collect();
     lists.push("/messages".to_owned());
@@ -40,7 +42,7 @@ pub(crate) fn find<H: Host + Http + Memo>(
     let mut parts: Vec<Part> = Vec::new();
     for filter in &filters {
         for list in &lists {
-            let query = [("$filter", filter.as_str()), ("$select", record::IDENTITY), ("$top", "50")];
+            let query = [("$filter", filter.as_str()), ("$select", record::IDENTITY), ("$top", "10")];
             parts.push(Part::get(web::with_query(list, query)));
             asked.push(list);
         }

@@ -1,5 +1,7 @@
-//! The folders of a mailbox: the well-known ones by one batch, the others by one listing of the whole tree.
+//! The folders of a mailbox: the well-known ones by one batch, the others by one listing of the whole tree, or level by
+//! level where a store has no such listing: some clouds, and mailboxes that are full.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::{
     address::{self, quoted},
     client::{Client, Part},
     link,
+    refusal::Reply,
     wire::{Folder, Page},
 };
 
@@ -27,12 +30,19 @@ const KNOWN: [(&str, LocationKind); 7] = [
     ("deleteditems", LocationKind::DeletedItems),
     ("sentitems", LocationKind::SentItems),
     ("archive", LocationKind::Archive),
-    ("recoverableitemsdeletions", LocationKind::RecoverableItems),
+    (RECOVERABLE, LocationKind::RecoverableItems),
 ];
+const RECOVERABLE: &str = "recoverableitemsdeletions";
 const QUARANTINE: &str = "quarantine";
-const MEMO: &str = "folders-1";
+const REFUSED: &str = "the folders cannot be listed";
+const MEMO: &str = "folders-2";
+/// The most folders of one value that is kept, which may have 64 KiB.
+const A_PIECE: usize = 200;
 /// How long a listing is good. Ids stay, names and new folders are looked up again where they matter.
-const LIFETIME: Duration = Duration::from_mins(5);
+const LIFETIME: Duration = Duration::from_mins(3);
+/// The properties of a folder, and the most folders of one request.
+pub(crate) const SELECT: &str = "id,displayName,parentFolderId,isHidden,childFolderCount";
+const TOP: &str = "250";
 /// The most pages of folders, of at least ten each, and the deepest folder.
 const PAGES: usize = 1_000;
 const DEEPEST: usize = 300;
@@ -44,7 +54,7 @@ pub(crate) struct MailFolder {
     /// The names from the top, joined by `/`; a slash or backslash within a name is preceded by a backslash.
     pub(crate) path: String,
     /// The well-known name, if it has one.
-    known: String,
+    pub(crate) known: String,
     pub(crate) is_hidden: bool,
 }
 
@@ -52,6 +62,20 @@ pub(crate) struct MailFolder {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Folders {
     pub(crate) all: Vec<MailFolder>,
+    /// The id of the root of what the owner sees.
+    pub(crate) root: String,
+    /// The id of the root of recoverable items, if it is another: beside their folder are those of what is gone.
+    pub(crate) dumpster: String,
+    /// Whether the owner sees a folder with the name of the quarantine, which is then none.
+    pub(crate) is_name_taken: bool,
+}
+
+/// What is kept of a listing, with the number of pieces that have its folders, and what tells them from others.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    pieces: usize,
+    stamp: i64,
+    rest: Folders,
 }
 
 impl MailFolder {
@@ -70,10 +94,36 @@ impl MailFolder {
 impl Folders {
     /// Returns the folders, from an earlier call if they were listed a short while ago.
     pub(crate) fn load<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Self, Error> {
-        match memo::recall(client.host, Scope::Mailbox, MEMO) {
+        match Self::recall(client) {
             Some(folders) => Ok(folders),
             None => Self::list(client),
         }
+    }
+
+    fn recall<H: Host + Http + Memo>(client: &Client<'_, H>) -> Option<Self> {
+        let Kept { pieces, stamp, rest: mut folders } = memo::recall(client.host, Scope::Mailbox, MEMO)?;
+        for number in 0..pieces {
+            let key = format!("{MEMO}-{number}");
+            let (of, mut piece): (i64, Vec<MailFolder>) = memo::recall(client.host, Scope::Mailbox, &key)?;
+            if of != stamp {
+                return None;
+            }
+            folders.all.append(&mut piece);
+        }
+        Some(folders)
+    }
+
+    fn keep<H: Host + Http + Memo>(&self, client: &Client<'_, H>) {
+        let (stamp, mut pieces) = (client.host.now(), 0);
+        for piece in self.all.chunks(A_PIECE) {
+            let key = format!("{MEMO}-{pieces}");
+            if !memo::keep(client.host, Scope::Mailbox, &key, &(stamp, piece), LIFETIME) {
+                return;
+            }
+            pieces += 1;
+        }
+        let rest = Self { all: Vec::new(), root: self.root.clone(), dumpster: self.dumpster.clone(), ..*self };
+        memo::keep(client.host, Scope::Mailbox, MEMO, &Kept { pieces, stamp, rest }, LIFETIME);
     }
 
     /// Lists the folders.
@@ -88,52 +138,106 @@ impl Folders {
         let tree = web::with_query("/mailFolders/delta", [("$select", "displayName,parentFolderId,isHidden")]);
         parts.push(Part::get(tree));
         let replies = client.batch(&parts)?;
-        let what = "the folders cannot be listed";
-        if let Some(refused) = replies.iter().find(|reply| !reply.is_success() && !reply.is_missing()) {
-            return Err(refused.error(what));
+        let (own, tree) = (&replies[KNOWN.len()], &replies[KNOWN.len() + 1]);
+        let others = &replies[..=KNOWN.len()];
+        if let Some(refused) = others.iter().find(|reply| !reply.is_success() && !reply.is_missing()) {
+            return Err(refused.error(REFUSED));
         }
         let mut known: HashMap<String, &str> = HashMap::new();
         let mut listed: Vec<Folder> = Vec::new();
-        let mut root = String::new();
+        let (mut root, mut dumpster) = (String::new(), String::new());
         for ((name, _), reply) in KNOWN.iter().zip(&replies).filter(|(_, reply)| reply.is_success()) {
             let folder: Folder = reply.read()?;
-            if *name == "msgfolderroot" {
-                root.clone_from(&folder.id);
-            } else {
-                known.insert(folder.id.clone(), name);
-                listed.push(folder);
+            match *name {
+                "msgfolderroot" => {
+                    root = folder.id;
+                    continue;
+                }
+                RECOVERABLE => dumpster = folder.parent_folder_id.clone().unwrap_or_default(),
+                _ => {}
             }
+            known.insert(folder.id.clone(), name);
+            listed.push(folder);
         }
-        let (own, tree) = (&replies[KNOWN.len()], &replies[KNOWN.len() + 1]);
-        if !own.is_success() || !tree.is_success() {
-            return Err(Error::Permanent(format!("{what}: {}", tree.code)));
+        if !own.is_success() || !known.values().any(|name| *name == "inbox") {
+            return Err(Error::Permanent(format!("{REFUSED}: the inbox is in no answer")));
         }
+        let mut is_name_taken = false;
         for folder in own.read::<Page<Folder>>()?.value {
             if folder.display_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&wanted)) {
-                known.entry(folder.id.clone()).or_insert(QUARANTINE);
+                // Whether a folder is hidden is said when it is made: one that the owner sees is the owner's.
+                if folder.is_hidden == Some(false) {
+                    is_name_taken = true;
+                } else {
+                    known.entry(folder.id.clone()).or_insert(QUARANTINE);
+                }
                 listed.push(folder);
             }
         }
-        let mut page: Page<Folder> = tree.read()?;
-        for _ in 0..PAGES {
-            listed.extend(page.value.drain(..).filter(|folder| folder.removed.is_none()));
-            let Some(next) = page.next.take() else {
-                let folders = Self::of(&listed, &known, &root);
-                memo::keep(client.host, Scope::Mailbox, MEMO, &folders, LIFETIME);
-                return Ok(folders);
-            };
-            let path = format!("{}/mailFolders/delta", client.base());
-            let query = link::query(&next, &path, page.context.as_deref())?;
-            let reply = client.get(&format!("{path}?{query}"))?;
-            if !reply.is_success() {
-                return Err(reply.error(what));
-            }
-            page = reply.read()?;
-        }
-        Err(Error::Permanent(format!("{what}: there are too many")))
+        listed.append(&mut Self::tree(client, tree)?);
+        let dumpster = if dumpster == root { String::new() } else { dumpster };
+        let folders = Self { all: Self::of(&listed, &known, &root), root, dumpster, is_name_taken };
+        folders.keep(client);
+        Ok(folders)
     }
 
-    fn of(listed: &[Folder], known: &HashMap<String, &str>, root: &str) -> Self {
+    /// Returns all folders that the owner sees. `first` is the answer to the first request for the whole tree.
+    fn tree<H: Host + Http + Memo>(client: &Client<'_, H>, first: &Reply) -> Result<Vec<Folder>, Error> {
+        let mut reply = Cow::Borrowed(first);
+        let mut listed: Vec<Folder> = Vec::new();
+        for _ in 0..PAGES {
+            if !reply.is_success() {
+                return match reply.error(REFUSED) {
+                    error @ (Error::Throttled(_) | Error::Transient(_) | Error::NotFound(_)) => Err(error),
+                    _ => Self::walk(client),
+                };
+            }
+            let page: Page<Folder> = reply.read()?;
+            listed.extend(page.value.into_iter().filter(|folder| folder.removed.is_none()));
+            let Some(next) = page.next else { return Ok(listed) };
+            let path = format!("{}/mailFolders/delta", client.base());
+            let query = link::query(&next, &path, page.context.as_deref())?;
+            reply = Cow::Owned(client.get(&format!("{path}?{query}"))?);
+        }
+        Err(Error::Permanent(format!("{REFUSED}: there are too many")))
+    }
+
+    /// Lists the folders level by level, hidden ones too.
+    fn walk<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Vec<Folder>, Error> {
+        let query = [("includeHiddenFolders", "true"), ("$select", SELECT), ("$top", TOP)];
+        let query = web::with_query("", query).trim_start_matches('?').to_owned();
+        let mut open: Vec<(String, String)> = vec![("/mailFolders".to_owned(), query.clone())];
+        let (mut listed, mut count): (Vec<Folder>, usize) = (Vec::new(), 0);
+        while !open.is_empty() {
+            count += open.len();
+            if count > PAGES {
+                return Err(Error::Permanent(format!("{REFUSED}: there are too many")));
+            }
+            let parts: Vec<Part> = open.iter().map(|(list, query)| Part::get(format!("{list}?{query}"))).collect();
+            let replies = client.batch(&parts)?;
+            for ((list, _), reply) in std::mem::take(&mut open).into_iter().zip(replies) {
+                // A folder that is gone has no folders.
+                if reply.is_missing() && list != "/mailFolders" {
+                    continue;
+                }
+                if !reply.is_success() {
+                    return Err(reply.error(REFUSED));
+                }
+                let page: Page<Folder> = reply.read()?;
+                if let Some(next) = page.next {
+                    let path = format!("{}{list}", client.base());
+                    open.push((list, link::query(&next, &path, page.context.as_deref())?));
+                }
+                let parents = page.value.iter().filter(|one| one.child_folder_count != Some(0));
+                let parents = parents.filter(|one| address::is_id(&one.id));
+                open.extend(parents.map(|one| (format!("{}/childFolders", address::folder(&one.id)), query.clone())));
+                listed.extend(page.value);
+            }
+        }
+        Ok(listed)
+    }
+
+    fn of(listed: &[Folder], known: &HashMap<String, &str>, root: &str) -> Vec<MailFolder> {
         let mut by_id: HashMap<&str, &Folder> = HashMap::new();
         let mut ids: Vec<&str> = Vec::new();
         for folder in listed.iter().filter(|folder| address::is_id(&folder.id)) {
@@ -152,13 +256,13 @@ impl Folders {
         };
         let each = |id: &&str| {
             let known = known.get(*id).copied().unwrap_or_default().to_owned();
-            let is_recoverable = known == "recoverableitemsdeletions";
+            let is_recoverable = known == RECOVERABLE;
             // Its own name is one that no owner sees.
             let path = if is_recoverable { place::RECOVERABLE.to_owned() } else { path(id) };
             let is_hidden = by_id.get(*id).is_some_and(|folder| folder.is_hidden == Some(true));
             MailFolder { id: (*id).to_owned(), path, known, is_hidden }
         };
-        Self { all: ids.iter().map(each).collect() }
+        ids.iter().map(each).collect()
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&MailFolder> {
@@ -239,59 +343,7 @@ pub(crate) fn quarantine_name(host: &impl Host) -> String {
     named.path(LocationKind::Quarantine).unwrap_or(place::QUARANTINE).to_owned()
 }
 
-/// The folders of a mailbox, listed when they are first needed.
-pub(crate) struct Places<'c, 'a, H> {
-    client: &'c Client<'a, H>,
-    folders: Option<Folders>,
-    is_fresh: bool,
-}
-
-impl<'c, 'a, H: Host + Http + Memo> Places<'c, 'a, H> {
-    pub(crate) fn new(client: &'c Client<'a, H>) -> Self {
-        Self { client, folders: None, is_fresh: false }
-    }
-
-    pub(crate) fn all(&mut self) -> Result<&Folders, Error> {
-        if self.folders.is_none() {
-            self.folders = Some(Folders::load(self.client)?);
-        }
-        self.folders.as_ref().ok_or_else(|| Error::Permanent("the folders were not listed".into()))
-    }
-
-    /// Lists the folders again, once in a call.
-    pub(crate) fn refresh(&mut self) -> Result<bool, Error> {
-        if self.is_fresh {
-            return Ok(false);
-        }
-        self.is_fresh = true;
-        self.folders = Some(Folders::list(self.client)?);
-        Ok(true)
-    }
-
-    pub(crate) fn set(&mut self, folders: Folders) {
-        self.folders = Some(folders);
-        self.is_fresh = true;
-    }
-
-    /// Returns the folder with this id; `None` if even a new listing has none.
-    pub(crate) fn get(&mut self, id: &str) -> Result<Option<MailFolder>, Error> {
-        if let Some(folder) = self.all()?.get(id) {
-            return Ok(Some(folder.clone()));
-        }
-        self.refresh()?;
-        Ok(self.all()?.get(id).cloned())
-    }
-
-    /// Returns the place of a message; `unknown` if no listing has its folder, or if no record can name it.
-    pub(crate) fn location(&mut self, folder: Option<&str>) -> Result<Location, Error> {
-        let folder = self.get(folder.unwrap_or_default())?;
-        let speakable = folder.filter(|folder| place::unspeakable(&folder.path).is_none());
-        let nowhere = || Location { kind: LocationKind::Unknown, path: String::new() };
-        Ok(speakable.map_or_else(nowhere, |folder| folder.location()))
-    }
-}
-
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.replace('\\', "\\\\").replace('/', "\\/")
 }
 
@@ -341,7 +393,7 @@ mod tests {
             folder("D", "Deletions", "Z"),
         ];
         let known = HashMap::from([("I".to_owned(), "inbox"), ("D".to_owned(), "recoverableitemsdeletions")]);
-        let folders = Folders::of(&listed, &known, "R");
+        let folders = Folders { all: Folders::of(&listed, &known, "R"), ..Folders::default() };
         let path = |id: &str| folders.get(id).unwrap().path.clone();
         assert_eq!(
             (path("I"), path("A"), path("B")),

@@ -12,7 +12,7 @@ use crate::{
     client::{Client, Part},
     find::find,
     flags,
-    folders::Places,
+    places::{Places, Spot},
     record,
     refusal::Reply,
     wire::Mail,
@@ -29,7 +29,11 @@ pub(crate) fn locate<H: Host + Http + Memo>(
     for (one, mails) in refs.iter().zip(mails) {
         let mut sightings = Vec::new();
         for mail in mails {
-            let location = places.location(mail.parent_folder_id.as_deref())?;
+            let spot = places.spot(mail.parent_folder_id.as_deref())?;
+            if spot == Spot::Gone {
+                continue;
+            }
+            let location = spot.location();
             sightings.push(Sighting { ref_: record::reference(&mail), location, flags: flags::of(&mail) });
         }
         located.push(Located { locator: one.locator.clone(), sightings });

@@ -7,14 +7,15 @@ use clawback_connector_sdk::{
 };
 
 use crate::{
-    act::NO_HARD_DELETE,
+    act::{NAME_TAKEN, NO_HARD_DELETE},
     address,
     client::{Client, Part},
     folders::{self, Folders},
 };
 
 /// No message has this id: a request to change it shows whether changes are permitted, and changes nothing.
-const NOTHING: &str = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0AAAAAAAAAAAAAclawback";
+/// It has the length and the form of one, so that no server refuses it before it looks at rights.
+const NOTHING: &str = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// Returns whether the cloud has no permanent delete, by the setting `hard-delete`.
 pub(crate) fn is_hard_delete_off(host: &impl Host) -> bool {
@@ -36,12 +37,14 @@ pub(crate) fn check<H: Host + Http + Memo>(
         Some(reply) => return Err(reply.error("the permission to change mail cannot be checked")),
         None => return Err(Error::Transient("a batch has no answer".into())),
     };
+    let taken = || NAME_TAKEN.to_owned();
     let readiness = actions.iter().map(|action| {
         let to = place::destination(*action);
         let folder = to.and_then(|kind| folders.of_kind(kind));
-        let is_made = to == Some(LocationKind::Quarantine) && folder.is_none();
-        let missing =
-            (to.is_some() && folder.is_none() && !is_made).then(|| "the mailbox has no such folder".to_owned());
+        let is_quarantine = to == Some(LocationKind::Quarantine) && folder.is_none();
+        let is_made = is_quarantine && !folders.is_name_taken;
+        let missing = (to.is_some() && folder.is_none() && !is_made)
+            .then(|| if is_quarantine { taken() } else { "the mailbox has no such folder".to_owned() });
         let off = (*action == Action::HardDelete && is_hard_delete_off(client.host)).then(|| NO_HARD_DELETE.to_owned());
         // Outlook shows recoverable items to their owner; a folder of the quarantine's name may be the owner's.
         let is_visible = |kind| match kind {

@@ -22,6 +22,9 @@ pub(crate) const IDENTITY: &str = "id,parentFolderId,internetMessageId,sentDateT
 /// The size of a message, which is no property of its own.
 pub(crate) const SIZE: &str = "singleValueExtendedProperties($filter=id eq 'Integer 0xe08')";
 
+/// How many recipients are under a fingerprint: a sender can write thousands.
+pub(crate) const RECIPIENTS: usize = 20;
+
 /// Returns the Message-ID as Exchange has it.
 fn message_id(mail: &Mail) -> String {
     bound::text(mail.internet_message_id.clone().unwrap_or_default(), bound::MESSAGE_ID).0
@@ -32,7 +35,7 @@ pub(crate) fn reference(mail: &Mail) -> MessageRef {
     MessageRef { locator: mail.id.clone(), message_id: message_id(mail), fingerprint: print(mail) }
 }
 
-/// Returns the fingerprint: over the Message-ID, both times, sender, recipients and subject. The size is not part of it:
+/// Returns the fingerprint: over the Message-ID, both times, sender, the first recipients and subject. The size is not part of it:
 /// it changes with categories and flags.
 pub(crate) fn print(mail: &Mail) -> String {
     let text = |text: &Option<String>| line(text.as_deref().unwrap_or_default());
@@ -46,7 +49,7 @@ pub(crate) fn print(mail: &Mail) -> String {
         text(&mail.sent_date_time),
         text(&mail.received_date_time),
         mail.from.as_ref().map(one).unwrap_or_default(),
-        mail.to_recipients.iter().map(one).collect::<Vec<_>>().join(", "),
+        mail.to_recipients.iter().take(RECIPIENTS).map(one).collect::<Vec<_>>().join(", "),
         text(&mail.subject),
     );
     fingerprint::fingerprint(block.as_bytes())
@@ -95,7 +98,16 @@ impl Whole {
         let (first, other) = if from.1.is_empty() { (sender, (String::new(), String::new())) } else { (from, sender) };
         message.ref_ = reference(mail);
         message.subject = mail.subject.clone().unwrap_or_default();
-        message.also_from = if other.1.is_empty() || other.1 == first.1 { Vec::new() } else { vec![other.1] };
+        // Of the raw fields, if they are there: further senders that a mail program could show.
+        let raw =
+            std::iter::once(std::mem::take(&mut message.from_address)).chain(std::mem::take(&mut message.also_from));
+        let mut also_from: Vec<String> = Vec::new();
+        for address in std::iter::once(other.1).chain(raw.map(|address| lower(&address))) {
+            if !address.is_empty() && address != first.1 && !also_from.contains(&address) {
+                also_from.push(address);
+            }
+        }
+        message.also_from = also_from;
         (message.from_name, message.from_address) = first;
         let recipients = mail.to_recipients.iter().chain(&mail.cc_recipients);
         message.to = recipients.map(|one| person(Some(one)).1).filter(|address| !address.is_empty()).collect();
@@ -194,6 +206,19 @@ mod tests {
         let location = Location { kind: clawback_connector_sdk::types::LocationKind::Inbox, path: "Inbox".into() };
         let message = whole.bounded(location);
         assert!(message.subject.len() <= 8_192 && message.cut == ["subject"]);
+    }
+
+    #[test]
+    fn raw_fields_have_further_senders() {
+        let one = mail(r#"{"from":{"emailAddress":{"address":"a@good"}},"sender":{"emailAddress":{"address":"c@x"}}}"#);
+        let header = b"From: Bank <a@good>, <B@evil.example>\r\nSender: c@x\r\n\r\n".to_vec();
+        let query = Query { from_address: vec!["b@evil.example".into()], ..everything() };
+        let whole = Whole::read(&one, header, &query);
+        assert!(whole.matches(&query));
+        assert_eq!(whole.whole().from_address, "a@good");
+        assert_eq!(whole.whole().also_from, ["c@x", "b@evil.example"]);
+        let whole = Whole::read(&one, Vec::new(), &query);
+        assert_eq!(whole.whole().also_from, ["c@x"]);
     }
 
     #[test]

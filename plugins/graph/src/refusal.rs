@@ -13,8 +13,19 @@ const NO_MAILBOX: [&str; 7] = [
     "ResourceNotFound",
 ];
 /// Codes of a message or folder that is not there.
-const NO_ITEM: [&str; 5] =
-    ["ErrorItemNotFound", "itemNotFound", "ErrorInvalidIdMalformed", "ErrorFolderNotFound", "ErrorInvalidIdEmpty"];
+const NO_ITEM: [&str; 6] = [
+    "ErrorItemNotFound",
+    "itemNotFound",
+    "ErrorInvalidIdMalformed",
+    "ErrorFolderNotFound",
+    "ErrorInvalidIdEmpty",
+    // An id of a mailbox that was made anew since.
+    "ErrorInvalidMailboxItemId",
+];
+/// Codes of a mailbox that is full: no right is missing.
+const FULL: [&str; 2] = ["ErrorQuotaExceeded", "ErrorMailboxQuotaExceeded"];
+/// The code of an answer that is too large to be read.
+pub(crate) const TOO_LARGE: &str = "TooLarge";
 /// Codes of a mailbox that is busy, whatever the status.
 const LATER: [&str; 4] =
     ["ErrorMailboxMoveInProgress", "MailboxMoveInProgress", "ErrorMailboxStoreUnavailable", "ErrorServerBusy"];
@@ -46,6 +57,16 @@ impl Reply {
         self.status == 429 || self.status == 503 && self.pause.is_some()
     }
 
+    /// An answer that is missing, or too large to be read.
+    pub(crate) fn none(code: &str) -> Self {
+        Self { status: 0, code: code.to_owned(), pause: None, body: serde_json::Value::Null }
+    }
+
+    /// Whether an act may still go on at the server: a gateway did not wait for its end.
+    pub(crate) fn may_go_on(&self) -> bool {
+        matches!(self.status, 0 | 408 | 502 | 504)
+    }
+
     /// Whether nothing says that the request was or was not carried out.
     pub(crate) fn is_unclear(&self) -> bool {
         matches!(self.status, 0 | 408 | 425 | 500..=599)
@@ -56,6 +77,9 @@ impl Reply {
         if NO_MAILBOX.contains(&self.code.as_str()) {
             return Error::NotFound(format!("the user has no mailbox in the cloud ({})", self.code));
         }
+        if self.code == TOO_LARGE || FULL.contains(&self.code.as_str()) {
+            return Error::Permanent(self.why(what));
+        }
         if self.status == 0 || LATER.contains(&self.code.as_str()) {
             return Error::Transient(self.why(what));
         }
@@ -64,6 +88,9 @@ impl Reply {
 
     /// Returns the reason as a sentence.
     pub(crate) fn why(&self, what: &str) -> String {
+        if self.code == TOO_LARGE {
+            return format!("{what}: the server's answer is too large");
+        }
         if self.status == 0 {
             return format!("{what}: the server left it without an answer");
         }
@@ -104,6 +131,7 @@ mod tests {
         assert!(matches!(reply(404, "MailboxNotEnabledForRESTAPI").error("x"), Error::NotFound(_)));
         assert!(matches!(reply(404, "Other").error("x"), Error::Permanent(_)));
         assert!(matches!(reply(403, "ErrorAccessDenied").error("x"), Error::Denied(_)));
+        assert!(matches!(reply(403, "ErrorQuotaExceeded").error("x"), Error::Permanent(_)), "a full mailbox");
         assert!(matches!(reply(504, "").error("x"), Error::Transient(_)));
         assert!(matches!(reply(0, "").error("x"), Error::Transient(_)));
     }

@@ -6,17 +6,25 @@ use clawback_connector_sdk::{
     types::{Error, LocationKind, Query},
 };
 
-use crate::folders::Places;
+use crate::places::Places;
 
 /// All folders that the owner sees.
 pub(crate) const ALL: &str = "";
 /// The most folders that are asked for one by one.
 const FEW: usize = 8;
 
-/// Returns the ids of the folders, in order; [`ALL`] for all that the owner sees.
-pub(crate) fn of<H: Host + Http + Memo>(query: &Query, places: &mut Places<'_, '_, H>) -> Result<Vec<String>, Error> {
+/// Returns the ids of the folders, in order; [`ALL`] for all that the owner sees. A search that begins lists the folders
+/// anew: a folder that an earlier listing lacks would be left out without a word.
+pub(crate) fn of<H: Host + Http + Memo>(
+    query: &Query,
+    places: &mut Places<'_, '_, H>,
+    is_first: bool,
+) -> Result<Vec<String>, Error> {
     if query.locations.is_empty() && query.folders.is_empty() {
         return Ok(vec![ALL.to_owned()]);
+    }
+    if is_first {
+        places.refresh()?;
     }
     let wanted = places.all()?.all.iter().filter(|one| place::is_wanted(query, one.kind(), &one.path));
     let (hidden, seen): (Vec<_>, Vec<_>) = wanted.partition(|one| place::is_hidden(one.kind()));

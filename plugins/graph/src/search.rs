@@ -15,8 +15,9 @@ use crate::{
     client::Client,
     cursor::Cursor,
     filter::Plan,
-    folders::Places,
-    link, raw,
+    link,
+    places::{Places, Spot},
+    raw,
     record::{self, Whole},
     scope,
     wire::{Mail, Page as Listing},
@@ -28,11 +29,12 @@ const A_PAGE: usize = 1_000;
 const TOP: usize = 1_000;
 const TOP_WITH_HEADERS: usize = 250;
 const LEAST: usize = 100;
-/// The most requests for messages of one call, and the longest time for them in microseconds. Then the page ends.
+/// The most requests for messages of one call, and the longest time for them in microseconds. Then the page ends, after at
+/// least one slice of messages.
 const REQUESTS: usize = 50;
-const TIME: i64 = 25_000_000;
-/// How many messages are looked into at once.
-const A_SLICE: usize = 20;
+const TIME: i64 = 20_000_000;
+/// How many messages are looked into without a look at the clock.
+const A_SLICE: usize = 10;
 
 /// Returns one page.
 pub(crate) fn search<H: Host + Http + Memo>(
@@ -41,9 +43,9 @@ pub(crate) fn search<H: Host + Http + Memo>(
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
-    let plan = Plan::of(query);
+    let (plan, began) = (Plan::of(query), client.host.now());
     let mut places = Places::new(client);
-    let scopes = scope::of(query, &mut places)?;
+    let scopes = scope::of(query, &mut places, cursor.is_none())?;
     let cursor = cursor.map(Cursor::parse).transpose()?;
     let Some(first) = scopes.first() else {
         return Ok(MessagePage { messages: Vec::new(), next: None, gaps: Vec::new() });
@@ -62,6 +64,7 @@ pub(crate) fn search<H: Host + Http + Memo>(
         messages: Vec::new(),
         gaps: Vec::new(),
         top: most.clamp(LEAST, if wants_headers { TOP_WITH_HEADERS } else { TOP }),
+        began,
     };
     run.fill(&scopes)
 }
@@ -80,6 +83,7 @@ struct Run<'c, 'a, H> {
     gaps: Vec<Gap>,
     /// The most messages of one request.
     top: usize,
+    began: i64,
 }
 
 /// A message that matches, as far as the folder does not matter.
@@ -100,17 +104,17 @@ enum Step {
 
 impl<H: Host + Http + Memo> Run<'_, '_, H> {
     fn fill(mut self, scopes: &[String]) -> Result<MessagePage, Error> {
-        let began = self.client.host.now();
+        let mut requests = 0;
         for scope in scopes.iter().filter(|scope| **scope >= self.cursor.scope.clone()).cloned().collect::<Vec<_>>() {
             if scope != self.cursor.scope {
                 self.cursor = Cursor::at(&scope, 0);
             }
             while self.cursor.chunk < self.plan.count() {
-                for request in 0.. {
-                    let is_late = request > 0 && self.client.host.now() - began > TIME;
-                    if request == REQUESTS || is_late {
+                loop {
+                    if requests == REQUESTS || requests > 0 && self.is_late() {
                         return Ok(self.end(true));
                     }
+                    requests += 1;
                     match self.step()? {
                         Step::More => {}
                         Step::Over => break,
@@ -121,6 +125,11 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             }
         }
         Ok(self.end(false))
+    }
+
+    /// Whether the time of this call is over.
+    fn is_late(&self) -> bool {
+        self.client.host.now() - self.began > TIME
     }
 
     fn end(self, is_more: bool) -> MessagePage {
@@ -168,7 +177,10 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         let before = self.cursor.second;
         let skip = self.cursor.skip.min(listing.value.len());
         let is_costly = self.wants_headers || matching::needs_attachments(self.query);
-        for slice in listing.value[skip..].chunks(if is_costly { A_SLICE } else { TOP }) {
+        for (number, slice) in listing.value[skip..].chunks(if is_costly { A_SLICE } else { TOP }).enumerate() {
+            if number > 0 && self.is_late() {
+                return Ok(self.full(request));
+            }
             let hits = self.read(slice)?;
             for (mail, hit) in slice.iter().zip(hits) {
                 let second = mail.received_date_time.as_deref().and_then(web::from_rfc3339);
@@ -178,56 +190,61 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
                     self.take(mail, hit)?;
                 }
                 if self.messages.len() == self.most || self.budget.is_spent() {
-                    if self.cursor.is_full() {
-                        // Too many in one second to be told apart by what was seen: this very page is counted.
-                        self.cursor.link.get_or_insert(request);
-                    } else {
-                        (self.cursor.link, self.cursor.skip) = (None, 0);
-                    }
-                    return Ok(Step::Full);
+                    return Ok(self.full(request));
                 }
             }
         }
         self.cursor.skip = 0;
         let Some(next) = listing.next else { return Ok(Step::Over) };
         let next = link::query(&next, &path, listing.context.as_deref())?;
-        self.cursor.link = (self.cursor.second == before).then_some(next);
+        // A second with more messages than a cursor can name is counted, too.
+        self.cursor.link = (self.cursor.second == before || self.cursor.is_full()).then_some(next);
         Ok(Step::More)
+    }
+
+    /// Ends the page within this request.
+    fn full(&mut self, request: String) -> Step {
+        if self.cursor.is_full() {
+            // Too many in one second to be told apart by what was seen: this very page is counted.
+            self.cursor.link.get_or_insert(request);
+        } else {
+            (self.cursor.link, self.cursor.skip) = (None, 0);
+        }
+        Step::Full
     }
 
     /// Returns which of these messages match, folders aside.
     fn read(&mut self, slice: &[Mail]) -> Result<Vec<Option<Hit>>, Error> {
         let bare = Query { header_contains: Vec::new(), ..self.query.clone() };
-        let mut hits: Vec<Option<Hit>> = Vec::new();
-        for mail in slice {
+        let mut hits: Vec<Option<Hit>> = slice.iter().map(|_| None).collect();
+        // Those whose header fields Graph does not have: drafts and sent messages.
+        let mut unknown: Vec<usize> = Vec::new();
+        for (at, mail) in slice.iter().enumerate() {
             if !address::is_id(&mail.id) {
                 self.gap("", "the store gave it an id of another form than documented");
-                hits.push(None);
                 continue;
             }
             let block = if self.wants_headers { record::block(mail) } else { Some(Vec::new()) };
             let is_known = block.is_some();
-            let mut whole = Whole::read(mail, block.unwrap_or_default(), self.query);
+            let whole = Whole::read(mail, block.unwrap_or_default(), self.query);
             if !whole.matches(if is_known { self.query } else { &bare }) {
-                hits.push(None);
                 continue;
             }
-            if !is_known {
-                // Graph has no header fields of drafts and of sent messages.
-                match raw::header(self.client, &mail.id)? {
-                    Ok(Some(header)) => whole = Whole::read(mail, header, self.query),
-                    Ok(None) => {
-                        hits.push(None);
-                        continue;
-                    }
-                    Err(why) => {
-                        self.gap(&mail.id, &why);
-                        hits.push(None);
-                        continue;
-                    }
-                }
+            if is_known {
+                hits[at] = Some(Hit { whole, names: None });
+            } else {
+                unknown.push(at);
             }
-            hits.push(whole.matches(self.query).then_some(Hit { whole, names: None }));
+        }
+        for at in unknown {
+            match raw::header(self.client, &slice[at].id)? {
+                Ok(Some(header)) => {
+                    let whole = Whole::read(&slice[at], header, self.query);
+                    hits[at] = whole.matches(self.query).then_some(Hit { whole, names: None });
+                }
+                Ok(None) => {}
+                Err(why) => self.gap(&slice[at].id, &why),
+            }
         }
         if matching::needs_attachments(self.query) {
             let open: Vec<usize> = (0..hits.len()).filter(|at| hits[*at].is_some()).collect();
@@ -252,13 +269,19 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         {
             return Ok(());
         }
-        let folder = self.places.get(mail.parent_folder_id.as_deref().unwrap_or_default())?;
-        let wanted = folder.as_ref().filter(|folder| place::is_wanted(self.query, folder.kind(), &folder.path));
-        if let Some(why) = wanted.and_then(|folder| place::unspeakable(&folder.path)) {
+        let spot = self.places.spot(mail.parent_folder_id.as_deref())?;
+        let why = match &spot {
+            Spot::Gone => return Ok(()),
+            Spot::In(folder) if place::is_wanted(self.query, folder.kind(), &folder.path) => {
+                place::unspeakable(&folder.path)
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
             self.gap(&mail.id, why);
             return Ok(());
         }
-        let location = self.places.location(mail.parent_folder_id.as_deref())?;
+        let location = spot.location();
         // Hidden folders are asked for one by one.
         let is_twice = self.cursor.scope == scope::ALL && place::is_hidden(location.kind);
         if is_twice || !place::is_wanted(self.query, location.kind, &location.path) {

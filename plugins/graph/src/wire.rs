@@ -81,6 +81,7 @@ pub(crate) struct Folder {
     pub(crate) display_name: Option<String>,
     pub(crate) parent_folder_id: Option<String>,
     pub(crate) is_hidden: Option<bool>,
+    pub(crate) child_folder_count: Option<u32>,
     #[serde(rename = "@removed")]
     pub(crate) removed: Option<serde_json::Value>,
 }

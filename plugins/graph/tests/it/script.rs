@@ -1,6 +1,6 @@
 //! A host whose server is a function.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -20,25 +20,34 @@ pub(crate) type Server = Box<dyn Fn(&str, &str, &Value) -> Answer>;
 pub(crate) struct Script {
     server: Server,
     memo: RefCell<HashMap<String, Vec<u8>>>,
+    clock: Cell<i64>,
+    latency: i64,
 }
 
 /// A connector on this server.
 pub(crate) fn graph(server: impl Fn(&str, &str, &Value) -> Answer + 'static) -> Graph<Script> {
+    slow_graph(0, server)
+}
+
+/// The same, with a time that each request takes, in microseconds.
+pub(crate) fn slow_graph(latency: i64, server: impl Fn(&str, &str, &Value) -> Answer + 'static) -> Graph<Script> {
     let server = Box::new(server);
-    Graph::new(Script { server, memo: RefCell::default() })
+    Graph::new(Script { server, memo: RefCell::default(), clock: Cell::new(0), latency })
 }
 
 impl Script {
     fn answer(&self, request: &Request) -> Response {
-        let has = |name: &str, value: &str| request.headers.iter().any(|field| field == &(name.into(), value.into()));
+        let has =
+            |name: &str, value: &str| request.headers.iter().any(|field| field.0 == name && field.1.contains(value));
         assert!(has("prefer", "IdType=\"ImmutableId\""), "every request asks for immutable ids: {request:?}");
+        self.clock.set(self.clock.get() + self.latency);
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let (status, pause, answer) = if request.path == "/v1.0/$batch" {
             let parts = body["requests"].as_array().unwrap();
             assert!(!parts.is_empty() && parts.len() <= 20);
             let mut responses: Vec<Value> = Vec::new();
             for part in parts {
-                assert_eq!(part["headers"]["Prefer"], "IdType=\"ImmutableId\"", "{part}");
+                assert!(part["headers"]["Prefer"].as_str().unwrap().contains("IdType=\"ImmutableId\""), "{part}");
                 let (method, url) = (part["method"].as_str().unwrap(), part["url"].as_str().unwrap());
                 let (status, pause, answer) = (self.server)(method, url, &part["body"]);
                 let headers = pause.map(|pause| json!({ "Retry-After": pause.to_string() })).unwrap_or(json!({}));
@@ -64,11 +73,13 @@ impl Host for Script {
     fn log(&self, _: Level, _: &str) {}
 
     fn now(&self) -> i64 {
-        0
+        self.clock.get()
     }
 
     fn sleep(&self, time: Duration) {
         assert!(time <= Duration::from_secs(8), "a long pause is the host's");
+        assert!(time >= Duration::from_millis(200), "no server is asked without a pause");
+        self.clock.set(self.clock.get() + i64::try_from(time.as_micros()).unwrap());
     }
 }
 
