@@ -4,4 +4,6 @@
 
 mod batches;
 mod hostile;
+mod late;
+mod places;
 mod script;

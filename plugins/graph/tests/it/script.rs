@@ -110,15 +110,26 @@ impl Memo for Script {
     }
 }
 
+/// The path below the mailbox, without the query.
+pub(crate) fn below(path: &str) -> Option<&str> {
+    path.strip_prefix("/users/ann%40acme.test")?.split('?').next()
+}
+
+/// A folder as Graph shows it.
+pub(crate) fn folder(id: &str, name: &str, parent: &str) -> Value {
+    json!({ "id": id, "displayName": name, "parentFolderId": parent })
+}
+
 /// Answers about folders: the inbox `I` and junk `J`.
 pub(crate) fn folders(path: &str) -> Option<Answer> {
     let path = path.strip_prefix("/users/ann%40acme.test/mailFolders")?.split('?').next()?;
-    let folder = |id: &str, name: &str| json!({ "id": id, "displayName": name, "parentFolderId": "R" });
+    let folder = |id: &str, name: &str| folder(id, name, "R");
     Some(match path {
         "/msgfolderroot" => (200, None, folder("R", "Top")),
         "/inbox" => (200, None, folder("I", "Inbox")),
         "/junkemail" => (200, None, folder("J", "Junk Email")),
         "" | "/delta" => (200, None, json!({ "value": [] })),
+        list if list.ends_with("/messages") => return None,
         _ => missing(),
     })
 }
