@@ -1,10 +1,10 @@
-//! An action: the labels of all messages, the changes, and the labels again. Few messages are changed one by one, as each
-//! answer shows the labels; many by one request, which answers with nothing, so lists confirm it.
+//! An action: each message as it is now, the changes, and the proof of each. The answer to a change shows the labels of
+//! the message after it; where it does not, and after a delete, the message itself is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clawback_connector_sdk::{
-    host::{Host, Http, Memo},
+    host::{Host, Http, Memo, Request},
     place::is_hidden,
     types::{Action, Effect, Error, Former, Location, LocationKind, Outcome, Receipt, Target},
 };
@@ -13,16 +13,14 @@ use serde_json::json;
 use crate::{
     api::Message,
     change::{self, Change},
-    client::Client,
+    client::{Answer, Client},
     labels::Labels,
-    locate, locator, place,
+    locator, place,
     refusal::Refused,
-    states::{self, States, Wanted},
+    states::{self, States},
 };
 
-/// From how many messages on one request for all costs less than one for each.
-const MANY: usize = 10;
-/// The most messages of one request.
+/// The most messages of one delete.
 const BATCH: usize = 1_000;
 
 /// What is to be done with a target.
@@ -38,6 +36,7 @@ enum Judgement {
 }
 
 /// A message to change.
+#[derive(Clone)]
 struct Job {
     at: usize,
     id: String,
@@ -57,8 +56,7 @@ pub(crate) fn apply<H: Host + Http + Memo>(
 ) -> Result<Vec<Outcome>, Error> {
     // Not those that an earlier call knew: a change with a label that was deleted since is refused as a whole.
     let mut labels = Labels::ask(client)?;
-    let wanted: Vec<Wanted<'_>> = targets.iter().filter_map(|target| locate::wanted(&target.ref_)).collect();
-    let states = states::all(client, &wanted, &labels.ids)?;
+    let states = states::of(client, targets.iter().map(|target| &target.ref_))?;
     let goals = targets.iter().filter_map(|target| change::goal(action, target.former.as_ref()));
     let hidden: Vec<LocationKind> = goals.filter(|kind| is_hidden(*kind)).collect();
     if !states.is_empty() {
@@ -78,6 +76,16 @@ pub(crate) fn apply<H: Host + Http + Memo>(
         effect: effect.unwrap_or_else(|| Effect::Failed("nothing is known of the outcome".into())),
     });
     Ok(outcomes.collect())
+}
+
+/// Why the answer to a change does not show whether it was made.
+enum Doubt {
+    /// It shows other labels, or none.
+    Shown,
+    /// It says that there is no such message, or no such label.
+    Gone,
+    /// There is none, or the server failed.
+    Lost(String),
 }
 
 struct Run<'r, H> {
@@ -136,90 +144,84 @@ impl<H: Host + Http + Memo> Run<'_, H> {
         Judgement::Change { change, lost, is_home }
     }
 
+    /// Changes messages one by one: only so does an answer show what became of a message.
     fn change(&mut self, jobs: Vec<Job>) -> Result<(), Error> {
-        let mut groups: BTreeMap<Change, Vec<Job>> = BTreeMap::new();
-        let (mut few, mut had_success) = (Vec::new(), false);
+        let (mut open, mut doubtful, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             if job.change.is_nothing() {
                 let before = job.before.clone();
                 self.settle(&job, Some(&before));
             } else {
-                groups.entry(job.change.clone()).or_default().push(job);
+                open.push(job);
             }
         }
-        for (change, jobs) in groups {
-            if jobs.len() <= MANY {
-                few.extend(jobs);
-                continue;
-            }
-            for jobs in jobs.chunks(BATCH) {
-                self.change_many(&change, jobs)?;
-                had_success = true;
+        self.send(&open, &mut doubtful, &mut refused)?;
+        let mut again = Vec::new();
+        for (mut job, why) in refused {
+            match job.change.settable(&self.labels).filter(|_| self.action == Action::Restore) {
+                Some((change, others)) => {
+                    job.change = change;
+                    job.lost.extend(others);
+                    again.push(job);
+                }
+                None => self.effects[job.at] = Some(Effect::Failed(why)),
             }
         }
-        self.change_few(&few, had_success)
+        let mut refused = Vec::new();
+        self.send(&again, &mut doubtful, &mut refused)?;
+        for (job, why) in refused {
+            self.effects[job.at] = Some(Effect::Failed(why));
+        }
+        self.resolve(&doubtful)
     }
 
-    /// Changes messages one by one.
-    fn change_few(&mut self, jobs: &[Job], mut had_success: bool) -> Result<(), Error> {
-        let requests = jobs
+    fn send(
+        &mut self,
+        jobs: &[Job],
+        doubtful: &mut Vec<(Job, Doubt)>,
+        refused: &mut Vec<(Job, String)>,
+    ) -> Result<(), Error> {
+        let requests: Result<Vec<Request>, Error> = jobs
             .iter()
-            .map(|job| self.client.post(&format!("/messages/{}/modify?fields=id,labelIds", job.id), &job.change));
-        let answers = self.client.many(&requests.collect::<Result<Vec<_>, _>>()?).all()?;
-        had_success |= answers.iter().any(Result::is_ok);
-        let mut doubtful = Vec::new();
-        for (job, answer) in jobs.iter().zip(answers) {
+            .map(|job| self.client.post(&format!("/messages/{}/modify?fields=id,labelIds", job.id), &job.change))
+            .collect();
+        let client = self.client;
+        client.each(&requests?, |at, answer: Answer| {
+            let job = &jobs[at];
             match answer {
                 Ok(response) => {
                     let shown = response.json::<Message>().ok().filter(|shown| shown.id == job.id);
                     let after: Option<BTreeSet<String>> = shown.map(|shown| shown.label_ids.into_iter().collect());
                     match after.filter(|after| job.change.is_in(after)) {
                         Some(after) => self.settle(job, Some(&after)),
-                        None => doubtful.push(job),
+                        None => doubtful.push((job.clone(), Doubt::Shown)),
                     }
                 }
-                Err(Refused::Gone) => self.effects[job.at] = Some(Effect::NotFound),
-                Err(Refused::Failed(why)) if !had_success => return Err(Error::Transient(why)),
-                Err(Refused::Failed(_)) => doubtful.push(job),
-                Err(Refused::Other(Error::Permanent(why))) => self.effects[job.at] = Some(Effect::Failed(why)),
+                Err(Refused::Gone) => doubtful.push((job.clone(), Doubt::Gone)),
+                Err(Refused::Failed(why)) => doubtful.push((job.clone(), Doubt::Lost(why))),
+                Err(Refused::Other(Error::Permanent(why))) => refused.push((job.clone(), why)),
                 Err(refused) => return Err(refused.into_error()),
             }
-        }
-        let now = states::by_message(self.client, doubtful.iter().map(|job| job.id.as_str()))?;
-        for job in doubtful {
-            self.settle(job, now.get(&job.id));
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
-    /// Changes messages together.
-    fn change_many(&mut self, change: &Change, jobs: &[Job]) -> Result<(), Error> {
-        let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-        let body = json!({ "ids": ids, "addLabelIds": change.add, "removeLabelIds": change.remove });
-        match self.client.one(self.client.post("/messages/batchModify", &body)?)? {
-            Ok(_) => {}
-            Err(Refused::Other(Error::Permanent(why))) => {
-                for job in jobs {
-                    self.effects[job.at] = Some(Effect::Failed(why.clone()));
+    /// Asks for the messages of which no answer shows what became of them.
+    fn resolve(&mut self, doubtful: &[(Job, Doubt)]) -> Result<(), Error> {
+        let now = states::by_id(self.client, doubtful.iter().map(|(job, _)| job.id.as_str()))?;
+        let mut lost = None;
+        for (job, doubt) in doubtful {
+            match (now.get(&job.id), doubt) {
+                // It may have been changed, or not yet: the host looks, and tries again.
+                (Some(after), Doubt::Lost(why)) if !job.change.is_in(after) => lost = Some(why.clone()),
+                (Some(after), Doubt::Gone) if !job.change.is_in(after) => {
+                    let why = "Gmail answered that the message or a label does not exist, but the message does";
+                    self.effects[job.at] = Some(Effect::Failed(why.into()));
                 }
-                return Ok(());
+                (after, _) => self.settle(job, after),
             }
-            Err(refused) => return Err(refused.into_error()),
         }
-        let changed: Vec<&str> = change.add.iter().chain(&change.remove).map(String::as_str).collect();
-        let wanted: Vec<Wanted<'_>> =
-            jobs.iter().filter_map(|job| locate::wanted(&self.targets[job.at].ref_)).collect();
-        let shown = states::some(self.client, &wanted, &changed)?;
-        for job in jobs {
-            // The lists are of the changed labels only; the others are as they were.
-            let after = shown.get(&job.id).map(|shown| {
-                let others = job.before.iter().filter(|label| !changed.contains(&label.as_str()));
-                let changed = shown.iter().filter(|label| changed.contains(&label.as_str()));
-                others.chain(changed).cloned().collect::<BTreeSet<String>>()
-            });
-            self.settle(job, after.as_ref());
-        }
-        Ok(())
+        lost.map_or(Ok(()), |why| Err(Error::Transient(why)))
     }
 
     /// Sets the effect of a message whose labels are known after the act; `None` if it is gone.
@@ -260,22 +262,39 @@ impl<H: Host + Http + Memo> Run<'_, H> {
     fn delete(&mut self, jobs: &[Job]) -> Result<(), Error> {
         for jobs in jobs.chunks(BATCH) {
             let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-            let refused = self.client.one(self.client.post("/messages/batchDelete", &json!({ "ids": ids }))?)?.err();
-            let why = match refused {
-                None => None,
-                Some(Refused::Other(Error::Permanent(why))) => Some(why),
-                Some(refused) => return Err(refused.into_error()),
-            };
-            let left = states::by_message(self.client, ids.into_iter())?;
+            let mut refused = self.delete_all(&ids)?;
+            let mut left = states::by_id(self.client, ids.iter().copied())?;
+            let mut others: BTreeSet<String> = BTreeSet::new();
+            // One that is gone already can be why the others were refused.
+            if refused.is_some() && !left.is_empty() && left.len() < ids.len() {
+                others = ids.iter().filter(|id| !left.contains_key(**id)).map(|id| (*id).to_owned()).collect();
+                let again: Vec<&str> = left.keys().map(String::as_str).collect();
+                refused = self.delete_all(&again)?;
+                left = states::by_id(self.client, again.into_iter())?;
+            }
             for job in jobs {
-                let said = why.as_deref().unwrap_or("Gmail answered with success, but the message is still there");
-                self.effects[job.at] = Some(if left.contains_key(&job.id) {
-                    Effect::Failed(said.to_owned())
-                } else {
-                    Effect::Succeeded(self.receipt(job, None))
+                self.effects[job.at] = Some(match (left.contains_key(&job.id), &refused) {
+                    (true, Some(why)) => Effect::Failed(why.clone()),
+                    (true, None) => {
+                        let why = "Gmail answered with success, but the message is still there";
+                        Effect::Failed(why.into())
+                    }
+                    (false, None) if !others.contains(&job.id) => Effect::Succeeded(self.receipt(job, None)),
+                    // Another removed it.
+                    (false, _) => Effect::NotFound,
                 });
             }
         }
         Ok(())
+    }
+
+    /// Returns why the delete was refused.
+    fn delete_all(&self, ids: &[&str]) -> Result<Option<String>, Error> {
+        match self.client.one(self.client.post("/messages/batchDelete", &json!({ "ids": ids }))?)? {
+            Ok(_) => Ok(None),
+            Err(Refused::Other(Error::Permanent(why))) => Ok(Some(why)),
+            Err(Refused::Gone) => Ok(Some("Gmail answered that one of the messages does not exist".into())),
+            Err(refused) => Err(refused.into_error()),
+        }
     }
 }

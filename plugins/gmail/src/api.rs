@@ -79,8 +79,11 @@ pub(crate) struct LabelList {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Users {
+    /// What the answer is.
     #[serde(default)]
-    pub(crate) users: Vec<User>,
+    pub(crate) kind: String,
+    #[serde(default, rename = "users")]
+    pub(crate) list: Vec<User>,
     pub(crate) next_page_token: Option<String>,
 }
 

@@ -28,6 +28,19 @@ impl Change {
         self.add.is_empty() && self.remove.is_empty()
     }
 
+    /// Returns the change without labels of which Gmail may refuse to set one, and these. `None` if there are none.
+    pub(crate) fn settable(&self, known: &Labels) -> Option<(Self, Vec<String>)> {
+        let is_sure = |label: &String| {
+            PLACES.contains(&label.as_str())
+                || ["UNREAD", "STARRED", "IMPORTANT"].contains(&label.as_str())
+                || label.starts_with("CATEGORY_")
+                || label.starts_with("Label_")
+                || known.marks().any(|mark| mark == label)
+        };
+        let (add, others): (Vec<String>, Vec<String>) = self.add.iter().cloned().partition(is_sure);
+        (!others.is_empty()).then(|| (Self { add, remove: self.remove.clone() }, others))
+    }
+
     /// Returns whether a message with these labels is changed so.
     pub(crate) fn is_in(&self, labels: &BTreeSet<String>) -> bool {
         self.add.iter().all(|label| labels.contains(label)) && self.remove.iter().all(|label| !labels.contains(label))
@@ -99,6 +112,15 @@ mod tests {
         let flags = flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         let (change, lost) = to(kind, flags.as_deref(), &set(labels), &known());
         (change.add.join(" "), change.remove.join(" "), lost.join(" "))
+    }
+
+    #[test]
+    fn labels_that_cannot_be_set_are_named() {
+        let change = Change { add: vec!["INBOX".into(), "NEW_SYSTEM".into()], remove: vec!["TRASH".into()] };
+        let (rest, others) = change.settable(&known()).unwrap();
+        assert_eq!((rest.add, rest.remove, others), (vec!["INBOX".into()], change.remove, vec!["NEW_SYSTEM".into()]));
+        let sure = Change { add: vec!["Label_1".into(), "CATEGORY_UPDATES".into()], remove: Vec::new() };
+        assert_eq!(sure.settable(&known()), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use clawback_connector_sdk::{
 use crate::refusal::{self, Refused};
 
 /// The requests that run at once in one mailbox.
-const AT_ONCE: usize = 4;
+pub(crate) const AT_ONCE: usize = 4;
 /// The longest single wait, and all waits of one call.
 const LONGEST: Duration = Duration::from_secs(5);
 const ALL: Duration = Duration::from_secs(12);
@@ -24,6 +24,8 @@ const BUSY_TRIES: u32 = 8;
 const FAILED_TRIES: u32 = 3;
 /// Added to each wait, as clocks differ.
 const MARGIN: Duration = Duration::from_millis(20);
+/// After this time a call begins nothing that it can leave to the next one: it is ended from outside after a minute.
+const LATE: Duration = Duration::from_secs(25);
 /// The key of the end of a wait that was too long.
 const WAIT: &str = "wait-until";
 
@@ -56,18 +58,21 @@ pub(crate) struct Client<'h, H> {
     users: String,
     scope: Scope,
     waited: Cell<Duration>,
+    /// When the call began, in microseconds since 1970.
+    began: i64,
 }
 
 impl<'h, H: Host + Http + Memo> Client<'h, H> {
     /// Fails if the server asked an earlier call to wait longer than this one can.
     pub(crate) fn of_mailbox(host: &'h H, mailbox: &str) -> Result<Self, Error> {
         let users = format!("/gmail/v1/users/{}", web::escaped(mailbox));
-        Self { host, users, scope: Scope::Mailbox, waited: Cell::default() }.after_wait()
+        Self { host, users, scope: Scope::Mailbox, waited: Cell::default(), began: host.now() }.after_wait()
     }
 
     /// The same for a call without a mailbox.
     pub(crate) fn of_store(host: &'h H) -> Result<Self, Error> {
-        Self { host, users: String::new(), scope: Scope::Store, waited: Cell::default() }.after_wait()
+        let users = String::new();
+        Self { host, users, scope: Scope::Store, waited: Cell::default(), began: host.now() }.after_wait()
     }
 
     fn after_wait(self) -> Result<Self, Error> {
@@ -78,6 +83,12 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
             _ => {}
         }
         Ok(self)
+    }
+
+    /// Returns whether a page should end, so that the call ends in time.
+    pub(crate) fn is_late(&self) -> bool {
+        let passed = self.host.now().saturating_sub(self.began);
+        u64::try_from(passed).is_ok_and(|passed| Duration::from_micros(passed) >= LATE)
     }
 
     /// A request to the Gmail API; `path` begins after the user.
@@ -112,6 +123,20 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
         self.deliver(requests, |requests| self.host.send_many(requests))
     }
 
+    /// Sends several requests, and reads each answer before the next few are sent: memory never holds all of them.
+    pub(crate) fn each(
+        &self,
+        requests: &[Request],
+        mut read: impl FnMut(usize, Answer) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (number, few) in requests.chunks(AT_ONCE).enumerate() {
+            for (at, answer) in self.many(few).all()?.into_iter().enumerate() {
+                read(number * AT_ONCE + at, answer)?;
+            }
+        }
+        Ok(())
+    }
+
     fn deliver(
         &self,
         requests: &[Request],
@@ -124,6 +149,8 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
             let now: Vec<usize> = open.drain(..open.len().min(AT_ONCE)).collect();
             let sent: Vec<Request> = now.iter().map(|at| requests[*at].clone()).collect();
             let (mut again, mut pause, mut is_over) = (Vec::new(), Duration::ZERO, None);
+            // Why the server failed, unless it also has too many requests.
+            let (mut failed, mut is_busy) = (None, false);
             for (at, answer) in now.into_iter().zip(deliver(&sent)) {
                 let answer = self.read(answer);
                 tries[at] += 1;
@@ -131,12 +158,14 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
                 match &answer {
                     Err(Refused::Busy(wait)) => {
                         pause = pause.max(wait.map_or(usual, Duration::from_millis));
+                        is_busy = true;
                         again.push(at);
                         if tries[at] >= BUSY_TRIES {
                             is_over = Some(pause);
                         }
                     }
-                    Err(Refused::Failed(_)) if failures[at] + 1 < FAILED_TRIES => {
+                    Err(Refused::Failed(why)) if failures[at] + 1 < FAILED_TRIES => {
+                        failed = Some(why.clone());
                         failures[at] += 1;
                         pause = pause.max(usual);
                         again.push(at);
@@ -145,9 +174,17 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
                 }
             }
             if !again.is_empty() {
-                let paused = match is_over {
-                    Some(pause) => Err(self.put_off(pause)),
-                    None => self.pause(pause),
+                let paused = match (is_over, failed) {
+                    // A failure asks for no wait of the next call.
+                    (None, Some(why)) if !is_busy => {
+                        if self.has_time(pause) {
+                            self.pause(pause)
+                        } else {
+                            Err(Error::Transient(why))
+                        }
+                    }
+                    (Some(pause), _) => Err(self.put_off(pause)),
+                    (None, _) => self.pause(pause),
                 };
                 if let Err(error) = paused {
                     return Answers { done, stopped: Some(error) };
@@ -171,13 +208,16 @@ impl<'h, H: Host + Http + Memo> Client<'h, H> {
 
     /// Waits, or fails if that is too long for this call.
     fn pause(&self, pause: Duration) -> Result<(), Error> {
-        let waited = self.waited.get() + pause;
-        if pause > LONGEST || waited > ALL {
+        if !self.has_time(pause) {
             return Err(self.put_off(pause));
         }
-        self.waited.set(waited);
+        self.waited.set(self.waited.get() + pause);
         self.host.sleep(pause + MARGIN);
         Ok(())
+    }
+
+    fn has_time(&self, pause: Duration) -> bool {
+        pause <= LONGEST && self.waited.get() + pause <= ALL
     }
 
     /// Notes the end of a wait for the next call.

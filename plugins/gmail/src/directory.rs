@@ -10,6 +10,8 @@ use crate::{api::Users, client::Client};
 
 /// The most users of one page.
 const A_PAGE: u32 = 500;
+/// What the directory calls a list of users.
+const KIND: &str = "admin#directory#users";
 /// The longest token of a page that is believed.
 const LONGEST: usize = 8 * 1_024;
 
@@ -25,17 +27,21 @@ pub(crate) fn mailboxes<H: Host + Http + Memo>(
         ("query", "isSuspended=false"),
         ("orderBy", "email"),
         ("maxResults", size.as_str()),
-        ("fields", "nextPageToken,users(primaryEmail,isMailboxSetup)"),
+        ("fields", "kind,nextPageToken,users(primaryEmail,isMailboxSetup)"),
     ];
     query.extend(cursor.map(|token| ("pageToken", token)));
     let path = web::with_query("/admin/directory/v1/users", query);
     let page: Users = client.success(Request::get("directory", path))?.json()?;
+    // Without users there is no such key.
+    if page.kind != KIND {
+        return Err(Error::Permanent("the directory's answer is no list of users".into()));
+    }
     let next = page.next_page_token.filter(|token| !token.is_empty());
     if next.as_ref().is_some_and(|next| next.len() > LONGEST) {
         return Err(Error::Permanent("the directory names the next page by a text that is too long".into()));
     }
     let (mut mailboxes, mut gaps) = (Vec::new(), Vec::new());
-    for user in page.users.into_iter().filter(|user| user.is_mailbox_setup != Some(false)) {
+    for user in page.list.into_iter().filter(|user| user.is_mailbox_setup != Some(false)) {
         if is_address(&user.primary_email) {
             mailboxes.push(user.primary_email);
         } else {

@@ -8,15 +8,30 @@ use crate::api::Field;
 /// The most fields that a query may add.
 const MOST: usize = 100;
 
+/// The fields to ask for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    pub(crate) names: Vec<String>,
+    /// Whether these are all that the query is about. Otherwise only the message itself has the others.
+    pub(crate) is_all: bool,
+}
+
 /// Returns the names of the fields to ask for.
-pub(crate) fn names(query: &Query) -> Vec<String> {
+pub(crate) fn names(query: &Query) -> Names {
     let wanted = query.want_headers.iter().chain(query.header_contains.iter().map(|(name, _)| name));
-    let mut more: Vec<String> = wanted.filter(|name| is_name(name)).map(|name| name.to_ascii_lowercase()).collect();
+    let (usual, odd): (Vec<&String>, Vec<&String>) = wanted.partition(|name| is_name(name));
+    let mut more: Vec<String> = usual.into_iter().map(|name| name.to_ascii_lowercase()).collect();
     more.sort_unstable();
     more.dedup();
     more.retain(|name| !fingerprint::FIELDS.contains(&name.as_str()));
+    let is_all = odd.is_empty() && more.len() <= MOST;
     more.truncate(MOST);
-    fingerprint::FIELDS.iter().map(|name| (*name).to_owned()).chain(more).collect()
+    Names { names: of_fingerprint().into_iter().chain(more).collect(), is_all }
+}
+
+/// Returns the names of the fields under the fingerprint.
+pub(crate) fn of_fingerprint() -> Vec<String> {
+    fingerprint::FIELDS.map(str::to_owned).to_vec()
 }
 
 fn is_name(name: &str) -> bool {
@@ -40,19 +55,27 @@ fn values<'a>(fields: &'a [Field], name: &'a str) -> impl Iterator<Item = &'a st
     fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value.as_str())
 }
 
-/// Returns whether the sender can only be read from the message itself: From is not one plain mailbox.
+/// Returns whether the sender can only be read from the message itself: From is not one plain mailbox. Mail programs also
+/// show a field that Google does not list, such as one with a blank before the colon.
 pub(crate) fn has_doubtful_sender(fields: &[Field]) -> bool {
     let mut from = values(fields, "from");
     match (from.next(), from.next()) {
         (Some(value), None) => !is_plain(value),
-        (None, _) => false,
-        (Some(_), Some(_)) => true,
+        (None, _) | (Some(_), Some(_)) => true,
     }
 }
 
-/// Returns whether a text of these fields could not be decoded: the message itself may say more.
+/// Returns whether a text of these fields could not be decoded, or would be decoded twice: the message itself says what
+/// it is.
 pub(crate) fn is_damaged(fields: &[Field]) -> bool {
-    fields.iter().any(|field| field.value.contains(char::REPLACEMENT_CHARACTER))
+    fields.iter().any(|field| field.value.contains(char::REPLACEMENT_CHARACTER) || field.value.contains("=?"))
+}
+
+/// Returns whether the message is one part of text, so that its header names everything.
+pub(crate) fn is_text_alone(fields: &[Field]) -> bool {
+    let mut types = values(fields, "content-type");
+    let is_text = |value: &str| value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("text/"));
+    types.next().is_some_and(is_text) && types.next().is_none()
 }
 
 /// Returns whether a value is `name <a@b>`, `"name" <a@b>` or `a@b`, with one `@` and nothing else that has a meaning.
@@ -113,6 +136,7 @@ mod tests {
             assert!(has_doubtful_sender(&[field("From", doubtful)]), "{doubtful}");
         }
         assert!(has_doubtful_sender(&[field("From", "a@b"), field("FROM", "c@d")]));
+        assert!(has_doubtful_sender(&[field("Subject", "a@b")]));
     }
 
     #[test]
@@ -126,7 +150,20 @@ mod tests {
         let mut query = everything();
         query.want_headers = vec!["X-Spam".into(), "subject".into(), "a b".into(), "a\r\nb".into()];
         query.header_contains = vec![("x-spam".into(), "y".into()), ("Received".into(), "z".into())];
-        assert_eq!(names(&query)[fingerprint::FIELDS.len()..], ["received", "x-spam"]);
+        let odd = names(&query);
+        assert_eq!(odd.names[fingerprint::FIELDS.len()..], ["received", "x-spam"]);
+        assert!(!odd.is_all);
+        query.want_headers = (0..=MOST).map(|number| format!("x-{number}")).collect();
+        assert!(!names(&query).is_all);
+        query.want_headers.truncate(2);
+        assert!(names(&query).is_all);
+    }
+
+    #[test]
+    fn one_part_of_text_has_its_names_in_its_header() {
+        assert!(is_text_alone(&[field("Content-Type", "TEXT/plain; name=a.txt")]));
+        let twice = [field("Content-Type", "text/plain"), field("content-type", "multipart/mixed")];
+        assert!(!is_text_alone(&twice) && !is_text_alone(&twice[1..]) && !is_text_alone(&[]));
     }
 
     proptest! {

@@ -22,7 +22,8 @@ const RECOVERABLE: &str = "Clawback/Recoverable";
 const QUARANTINE: &str = "Clawback/Quarantine";
 
 const KEY: &str = "labels";
-/// How long the labels of a mailbox are believed. One that is not among them is asked for again.
+/// How long the labels of a mailbox are believed. They are asked for again where one of a message is not among them, or
+/// hides it.
 const KEPT: Duration = Duration::from_mins(10);
 
 /// What the connector knows of a mailbox's labels.
@@ -56,6 +57,10 @@ impl Labels {
     /// Asks for the labels.
     pub(crate) fn ask<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Self, Error> {
         let list: LabelList = client.success(client.get("/labels"))?.json()?;
+        // Every mailbox has labels of the system.
+        if list.labels.is_empty() {
+            return Err(Error::Permanent("Gmail's answer is no list of labels".into()));
+        }
         let names = names(client.host);
         let id_of = |name: &str| {
             let label = list.labels.iter().find(|label| label.name.eq_ignore_ascii_case(name));
@@ -77,13 +82,14 @@ impl Labels {
         memo::keep(client.host, Scope::Mailbox, KEY, self, KEPT);
     }
 
-    /// Asks again, at most once in a call, if a message has a label that is not known.
+    /// Asks again, at most once in a call, if a message has a label that is not known, or one that hides it.
     pub(crate) fn with<'a, H: Host + Http + Memo>(
         self,
         client: &Client<'_, H>,
         mut seen: impl Iterator<Item = &'a String>,
     ) -> Result<Self, Error> {
-        if self.is_new || seen.all(|id| self.ids.contains(id)) { Ok(self) } else { Self::ask(client) }
+        let is_sure = |id: &String| self.ids.contains(id) && self.marks().all(|mark| mark != id);
+        if self.is_new || seen.all(is_sure) { Ok(self) } else { Self::ask(client) }
     }
 
     /// Returns the id and the name of the label that marks a hidden place. `None` for a place that is not hidden.

@@ -1,8 +1,8 @@
 //! The Gmail connector: the Gmail API for messages, the directory of the Admin SDK for mailboxes.
 //!
-//! Google counts units per user and minute, and a message costs 20 of them, so everything is a list first, and what is
-//! done is confirmed by an answer that shows the labels, or by lists. A message keeps its id when it moves: its place is
-//! its labels.
+//! Google counts units per user and minute, and a message costs 20 of them, so a search is a list first. The index of a
+//! list with a search lags behind: it only narrows, and only for what is old enough to be in it. What a message is and
+//! where it is, only the message itself says. It keeps its id when it moves: its place is its labels.
 //!
 //! Trusted: an id names one message for good; labels that the API shows are in force. Not trusted: success without a
 //! word about the message, the search for parts of texts, a Message-ID, and anything a sender wrote.
@@ -15,10 +15,12 @@ mod connector;
 mod cursor;
 mod directory;
 mod fields;
+mod giving_up;
 mod labels;
 mod locate;
 mod locator;
 mod narrow;
+mod old;
 mod place;
 mod raw;
 mod read;

@@ -5,22 +5,22 @@ use clawback_connector_sdk::{
     types::{Error, Located, MessageRef, Sighting},
 };
 
-use crate::{
-    client::Client,
-    labels::Labels,
-    locator, place,
-    states::{self, Wanted},
-};
+use crate::{client::Client, labels::Labels, locator, place, states};
 
 /// Returns one answer per message, in order.
 pub(crate) fn locate<H: Host + Http + Memo>(
     client: &Client<'_, H>,
     refs: &[MessageRef],
 ) -> Result<Vec<Located>, Error> {
-    let labels = Labels::known(client)?;
-    let wanted: Vec<Wanted<'_>> = refs.iter().filter_map(wanted).collect();
-    let states = states::all(client, &wanted, &labels.ids)?;
-    let labels = labels.with(client, states.values().flatten())?;
+    let mut labels = Labels::known(client)?;
+    let states = states::of(client, refs.iter())?;
+    let is_gone = |one: &MessageRef| locator::id(&one.locator).is_some_and(|id| !states.contains_key(id));
+    labels = if !labels.is_new && refs.iter().any(is_gone) {
+        // Gone from this mailbox, which answers: the mailbox itself is not gone.
+        Labels::ask(client)?
+    } else {
+        labels.with(client, states.values().flatten())?
+    };
     let located = refs.iter().map(|one| {
         let state = locator::id(&one.locator).and_then(|id| states.get(id));
         let sighting = state.map(|state| {
@@ -30,9 +30,4 @@ pub(crate) fn locate<H: Host + Http + Memo>(
         Located { locator: one.locator.clone(), sightings: sighting.into_iter().collect() }
     });
     Ok(located.collect())
-}
-
-/// Returns how to look for a message. `None` if its locator is none of Gmail's.
-pub(crate) fn wanted(message: &MessageRef) -> Option<Wanted<'_>> {
-    Some(Wanted { id: locator::id(&message.locator)?, message_id: &message.message_id })
 }

@@ -1,5 +1,5 @@
 //! What Gmail itself searches for. Its index is one of words, so only what it finds whole is left to it: addresses of
-//! senders, Message-IDs, times and labels. Everything else is compared by the connector.
+//! senders, Message-IDs and times. Everything else is compared by the connector. The newest messages are not left to it.
 
 use clawback_connector_sdk::{
     host::Host,
@@ -14,27 +14,33 @@ const MOST: usize = 20;
 /// Added on both sides of a range of times, in seconds: the index has whole seconds, and the store may round them.
 const MARGIN: i64 = 60;
 
-/// A list of messages: a search, and a label.
+/// What is received within this time of now is listed without a search, because the index may not know it yet.
+const LAG: i64 = 3_600 * 1_000_000;
+
+/// The lists that have at least all messages that match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Narrowed {
+    /// A search for everything but the time.
     pub(crate) search: String,
     pub(crate) label: Option<String>,
 }
 
-/// Returns the list that has at least all messages that match. `None` if none can match.
-pub(crate) fn of(query: &Query, host: &impl Host, known: Option<&Labels>) -> Option<Narrowed> {
-    let is_off = host.setting("search").is_some_and(|value| matches!(value.trim(), "no" | "false"));
-    let mut terms = Vec::new();
-    if !is_off {
-        terms.extend(any(&query.from_address, address_term));
-        terms.extend(any(&query.message_id, message_id));
-        if let Some(after) = query.received_after {
-            terms.push(format!("after:{}", (after.div_euclid(1_000_000) - MARGIN).max(0)));
-        }
-        if let Some(before) = query.received_before {
-            terms.push(format!("before:{}", (before.div_euclid(1_000_000) + MARGIN + 1).max(0)));
-        }
-    }
+/// Returns the time before which messages are left to the index. `None` if all are listed: a label alone is narrow
+/// enough, and the index may not know yet which messages have it.
+pub(crate) fn border(query: &Query, narrowed: &Narrowed, host: &impl Host) -> Option<i64> {
+    let has_time = query.received_after.is_some() || query.received_before.is_some();
+    let has_search = !narrowed.search.is_empty() || has_time && narrowed.label.is_none();
+    (has_search && !is_off(host)).then(|| host.now().saturating_sub(LAG))
+}
+
+/// Returns whether the index is not to be used at all.
+pub(crate) fn is_off(host: &impl Host) -> bool {
+    host.setting("search").is_some_and(|value| matches!(value.trim(), "no" | "false"))
+}
+
+/// Returns the lists that have at least all messages that match. `None` if none can match. `known` must be new if the
+/// query names a hidden place.
+pub(crate) fn of(query: &Query, known: Option<&Labels>) -> Option<Narrowed> {
     let label = match query.locations.as_slice() {
         [kind] if query.folders.is_empty() => match label(*kind, known) {
             Label::Named(label) => Some(label),
@@ -43,7 +49,35 @@ pub(crate) fn of(query: &Query, host: &impl Host, known: Option<&Labels>) -> Opt
         },
         _ => None,
     };
-    Some(Narrowed { search: terms.join(" "), label })
+    Some(Narrowed { search: search(query), label })
+}
+
+fn search(query: &Query) -> String {
+    let terms = [any(&query.from_address, address_term), any(&query.message_id, message_id)];
+    terms.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the search for messages that are left to the index.
+pub(crate) fn until(search: &str, query: &Query, border: i64) -> String {
+    let mut terms = vec![search.to_owned()];
+    terms.retain(|term| !term.is_empty());
+    terms.extend(query.received_after.map(|after| format!("after:{}", (seconds(after) - MARGIN).max(0))));
+    let before = query.received_before.map_or(border, |before| before.min(border));
+    terms.push(before_term(before, MARGIN + 1));
+    terms.join(" ")
+}
+
+/// Returns the search for messages that are certainly older than this.
+pub(crate) fn older(than: i64) -> String {
+    before_term(than, -MARGIN)
+}
+
+fn before_term(time: i64, margin: i64) -> String {
+    format!("before:{}", (seconds(time) + margin).max(0))
+}
+
+fn seconds(time: i64) -> i64 {
+    time.div_euclid(1_000_000)
 }
 
 enum Label {
@@ -90,7 +124,7 @@ fn address_term(address: &str) -> Option<String> {
 }
 
 /// Returns the term for a Message-ID. `None` for one with characters that a search could read as something else.
-pub(crate) fn message_id(id: &str) -> Option<String> {
+fn message_id(id: &str) -> Option<String> {
     let bare = id.strip_prefix('<')?.strip_suffix('>')?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+=$%~/-".contains(&byte);
     let is_word = bare.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) && bare.bytes().all(is_plain);
@@ -113,7 +147,7 @@ mod tests {
         fn log(&self, _: Level, _: &str) {}
 
         fn now(&self) -> i64 {
-            0
+            LAG + 5
         }
 
         fn sleep(&self, _: std::time::Duration) {}
@@ -122,7 +156,7 @@ mod tests {
     fn search(change: impl Fn(&mut Query)) -> String {
         let mut query = everything();
         change(&mut query);
-        of(&query, &Settings(None), None).unwrap_or_default().search
+        of(&query, None).unwrap_or_default().search
     }
 
     #[test]
@@ -132,11 +166,6 @@ mod tests {
             "{from:a@x from:b.c+d@y.z}"
         );
         assert_eq!(search(|query| query.message_id = vec!["<1@x>".into()]), "{rfc822msgid:1@x}");
-        let time = |query: &mut Query| {
-            query.received_after = Some(1_000_000_000);
-            query.received_before = Some(1_000_000_001);
-        };
-        assert_eq!(search(time), "after:940 before:1061");
         for change in [
             |query: &mut Query| query.subject_contains = vec!["x".into()],
             |query: &mut Query| query.from_domain = vec!["x".into()],
@@ -145,12 +174,28 @@ mod tests {
             |query: &mut Query| query.from_address = vec!["a OR in:inbox@x".into()],
             |query: &mut Query| query.message_id = vec!["no brackets".into()],
             |query: &mut Query| query.message_id = vec!["<a} {b@x>".into()],
+            |query: &mut Query| query.received_after = Some(0),
         ] {
             assert_eq!(search(change), "");
         }
+    }
+
+    #[test]
+    fn the_index_is_asked_for_what_is_old() {
         let mut query = everything();
-        query.message_id = vec!["<1@x>".into()];
-        assert_eq!(of(&query, &Settings(Some("no")), None).unwrap_or_default().search, "");
+        let all = Narrowed::default();
+        assert_eq!(border(&query, &all, &Settings(None)), None, "nothing to search for");
+        query.received_after = Some(1_000_000_000);
+        assert_eq!(border(&query, &all, &Settings(None)), Some(5));
+        assert_eq!(border(&query, &all, &Settings(Some("no"))), None);
+        let junk = Narrowed { label: Some("SPAM".into()), ..all };
+        assert_eq!(border(&query, &junk, &Settings(None)), None);
+        assert_eq!(border(&query, &Narrowed { search: "from:a@x".into(), ..junk }, &Settings(None)), Some(5));
+        let border = 9_000_000_001;
+        assert_eq!(until("{from:a@x}", &query, border), "{from:a@x} after:940 before:9061");
+        query.received_before = Some(1_000_000_001);
+        assert_eq!(until("", &query, border), "after:940 before:1061");
+        assert_eq!(older(border), "before:8940");
     }
 
     #[test]
@@ -158,7 +203,7 @@ mod tests {
         let label = |kind| {
             let mut query = everything();
             query.locations = vec![kind];
-            of(&query, &Settings(None), Some(&Labels { recoverable: Some("L".into()), ..Labels::default() }))
+            of(&query, Some(&Labels { recoverable: Some("L".into()), ..Labels::default() }))
         };
         assert_eq!(label(LocationKind::Junk).unwrap().label.as_deref(), Some("SPAM"));
         assert_eq!(label(LocationKind::RecoverableItems).unwrap().label.as_deref(), Some("L"));

@@ -47,7 +47,9 @@ pub(crate) fn of(response: &Response, now: i64) -> Refused {
         429 => Refused::Busy(pause),
         403 if is_busy => Refused::Busy(pause),
         503 if pause.is_some() => Refused::Busy(pause),
-        404 | 410 => Refused::Gone,
+        404 | 410 if is_not_found(&body) => Refused::Gone,
+        // Of a proxy, or of another server: it proves nothing about a message.
+        404 | 410 => Refused::Failed(format!("the answer is not one of Gmail's{said}")),
         400 if body.message == "Invalid id value" => Refused::Gone,
         400 if has_no_mail(&body) => Refused::Other(Error::NotFound("this user has no Gmail mailbox".into())),
         401 => Refused::Other(Error::Denied(format!("Gmail refuses the token{said}"))),
@@ -57,6 +59,11 @@ pub(crate) fn of(response: &Response, now: i64) -> Refused {
         408 | 500 | 502..=504 => Refused::Failed(format!("Gmail failed{said}")),
         status => Refused::Other(web::refused(status, pause, &format!("Gmail refused the request{said}"))),
     }
+}
+
+/// Returns whether the API itself says that there is no such thing.
+fn is_not_found(body: &FailureBody) -> bool {
+    body.status == "NOT_FOUND" || body.errors.iter().any(|one| ["notFound", "deleted"].contains(&one.reason.as_str()))
 }
 
 fn has_no_mail(body: &FailureBody) -> bool {
@@ -119,5 +126,9 @@ mod tests {
         assert!(matches!(refused(500, "backendError", "", ""), Refused::Failed(_)));
         let page = Response { status: 502, headers: Vec::new(), body: b"<html>".to_vec() };
         assert!(matches!(of(&page, 0), Refused::Failed(_)));
+        for body in ["", "<html>not found</html>", "{}", r#"{"error":"x"}"#] {
+            let page = Response { status: 404, headers: Vec::new(), body: body.into() };
+            assert!(matches!(of(&page, 0), Refused::Failed(_)), "{body} is no word of the API about a message");
+        }
     }
 }

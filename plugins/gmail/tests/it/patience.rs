@@ -53,7 +53,11 @@ fn a_long_wait_ends_the_call_and_the_next_one_does_not_ask_before_its_end() {
 fn what_was_read_before_a_long_wait_is_returned() {
     let list = r#"{"messages":[{"id":"1"},{"id":"2"},{"id":"3"}]}"#;
     let labels = r#"{"labels":[{"id":"INBOX","name":"INBOX"}]}"#;
-    let message = |id: &str| format!(r#"{{"id":"{id}","labelIds":["INBOX"],"internalDate":"1","payload":{{}}}}"#);
+    let message = |id: &str| {
+        format!(
+            r#"{{"id":"{id}","labelIds":["INBOX"],"internalDate":"1","payload":{{"headers":[{{"name":"From","value":"a@b"}}]}}}}"#
+        )
+    };
     let long = refusal("rateLimitExceeded", "Retry after 2026-11-28T15:40:28Z");
     let host = Scripted::of(&[(200, list), (200, labels), (200, &message("1")), (403, &long), (200, &message("3"))]);
     let page = Gmail::new(&host).search("a@x", &everything(), None, 10).unwrap();
