@@ -189,7 +189,7 @@ fn a_label_that_cannot_be_set_does_not_keep_a_message_in_the_trash() {
 
 #[test]
 fn the_waits_of_an_examination_are_bounded_in_all() {
-    let (server, messages) = mailbox(30);
+    let (server, messages) = mailbox(80);
     let asked = Cell::new(0_u32);
     // Each first request is throttled.
     server.set_hook(move |_| {

@@ -103,16 +103,10 @@ impl Server {
             let labels = if q.is_empty() { Some(&mail.labels) } else { mail.indexed.as_ref() };
             labels.is_some_and(|labels| label.is_none_or(|label| labels.contains(label)))
                 && token.is_none_or(|token| **number < token.parse().unwrap())
-                && q.replace(['{', '}'], "").split_whitespace().all(|term| {
-                    let (name, value) = term.split_once(':').unwrap();
-                    let field = |name: &str| &mail.headers.iter().find(|(known, _)| known == name).unwrap().1;
-                    match name {
-                        "from" => field("From").contains(value),
-                        "rfc822msgid" => *field("Message-ID") == format!("<{value}>"),
-                        "after" => mail.received > value.parse::<i64>().unwrap() * 1_000_000,
-                        "before" => mail.received < value.parse::<i64>().unwrap() * 1_000_000,
-                        _ => panic!("{term}"),
-                    }
+                && q.split(['{', '}']).enumerate().all(|(part, terms)| {
+                    let mut terms = terms.split_whitespace().map(|term| holds(term, mail));
+                    // What is in braces is a choice.
+                    if part % 2 == 1 { terms.any(|holds| holds) } else { terms.all(|holds| holds) }
                 })
         });
         let numbers: Vec<u32> = found.map(|(number, _)| *number).collect();
@@ -179,6 +173,20 @@ impl Server {
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// Returns whether a term of a search holds.
+fn holds(term: &str, mail: &Mail) -> bool {
+    let (name, value) = term.split_once(':').unwrap();
+    let field = |name: &str| &mail.headers.iter().find(|(known, _)| known == name).unwrap().1;
+    let seconds = || value.parse::<i64>().unwrap() * 1_000_000;
+    match name {
+        "from" => field("From").contains(value),
+        "rfc822msgid" => *field("Message-ID") == format!("<{value}>"),
+        "after" => mail.received > seconds(),
+        "before" => mail.received < seconds(),
+        _ => panic!("{term}"),
     }
 }
 
