@@ -77,7 +77,7 @@ impl<H: Host + Http + Memo> Connector for Jmap<H> {
 
     /// Returns the accounts that the login reaches.
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
-        let mut listings = Session::fetch(&self.host)?.mailboxes()?;
+        let (mut listings, mut gaps) = Session::fetch(&self.host)?.mailboxes()?;
         // The login's own account has no mail if it only administers others.
         if listings.len() > 1
             && let Some(at) = listings.iter().position(|listing| listing.is_own)
@@ -85,6 +85,8 @@ impl<H: Host + Http + Memo> Connector for Jmap<H> {
         {
             listings.remove(at);
         }
+        // The accounts without a name are on the first page.
+        gaps.retain(|_| cursor.is_none());
         let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
         listings.retain(|listing| cursor.is_none_or(|cursor| listing.name.as_str() > cursor));
         let is_more = listings.len() > most;
@@ -94,16 +96,12 @@ impl<H: Host + Http + Memo> Connector for Jmap<H> {
         let is_name = |name: &str| name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
         let (named, unnamed): (Vec<Listing>, Vec<Listing>) =
             listings.into_iter().partition(|listing| is_name(&listing.name));
-        let gaps = unnamed.into_iter().map(|listing| Gap {
+        gaps.extend(unnamed.into_iter().map(|listing| Gap {
             folder: String::new(),
             item: listing.account.id,
             reason: "the account has a name that no plan can hold".into(),
-        });
-        Ok(MailboxPage {
-            mailboxes: named.into_iter().map(|listing| listing.name).collect(),
-            next,
-            gaps: gaps.collect(),
-        })
+        }));
+        Ok(MailboxPage { mailboxes: named.into_iter().map(|listing| listing.name).collect(), next, gaps })
     }
 
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clawback_connector_sdk::{
     host::{Host, Http, Memo, Request, Scope},
     memo,
-    types::Error,
+    types::{Error, Gap},
     web,
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ const WELL_KNOWN: &str = "/.well-known/jmap";
 const REDIRECTS: usize = 3;
 /// How long a call waits in all for a server that throttles, in milliseconds. A longer wait is the host's.
 pub(crate) const PATIENCE: u64 = 6_000;
+/// The shortest wait, and the one where the server names none: a server that names 0 is not asked without end.
+pub(crate) const PAUSE: u64 = 500;
 /// How long a session is kept.
 const KEPT: Duration = Duration::from_mins(15);
 /// The most records of one method call and the most calls of a request, whatever the server allows.
@@ -129,6 +131,12 @@ pub(crate) struct Listing {
     pub(crate) is_own: bool,
 }
 
+/// The account of a name.
+enum Named<'s> {
+    One(&'s str),
+    Several,
+}
+
 impl Session {
     /// Requests the session.
     pub(crate) fn fetch<H: Host + Http>(host: &H) -> Result<Self, Error> {
@@ -153,7 +161,8 @@ impl Session {
                 return Err(Error::Permanent(why));
             }
             match response.refused("the server refuses the session", host.now()) {
-                Error::Throttled(Some(pause)) if pause <= patience => {
+                Error::Throttled(pause) if pause.unwrap_or(PAUSE).max(PAUSE) <= patience => {
+                    let pause = pause.unwrap_or(PAUSE).max(PAUSE);
                     patience -= pause;
                     host.sleep(Duration::from_millis(pause));
                 }
@@ -164,43 +173,62 @@ impl Session {
 
     /// Returns the account of a mailbox: by its name, by its id, or because it is that of the login.
     pub(crate) fn account(&self, mailbox: &str) -> Result<Account, Error> {
-        let wanted = mailbox.to_lowercase();
-        let mut named = self.with_mail().filter(|(_, listed)| listed.name.to_lowercase() == wanted);
-        if let Some((id, listed)) = named.next() {
-            if named.next().is_some() {
+        let id = match self.names().get(&mailbox.to_lowercase()) {
+            Some(Named::One(id)) => id,
+            Some(Named::Several) => {
                 let why =
                     format!("several accounts have the name `{}`; name the mailbox by its account id", plain(mailbox));
                 return Err(Error::Permanent(why));
             }
-            return self.describe(id, listed);
-        }
-        let own = (self.username.to_lowercase() == wanted).then(|| self.primary(MAIL)).flatten();
-        let found = [Some(mailbox), own].into_iter().flatten().find_map(|id| {
-            let listed = self.accounts.get(id).filter(|listed| listed.mail().is_some())?;
-            Some((id, listed))
-        });
-        let Some((id, listed)) = found else {
+            None => mailbox,
+        };
+        let Some(listed) = self.accounts.get(id).filter(|listed| listed.mail().is_some()) else {
             let why = "the login reaches no account of this name; the name of an account, its id, or the login's name is needed";
             return Err(Error::NotFound(why.into()));
         };
         self.describe(id, listed)
     }
 
-    /// Returns all mailboxes, sorted. One whose name another account has, too, is named by its id.
-    pub(crate) fn mailboxes(&self) -> Result<Vec<Listing>, Error> {
-        let mut names: BTreeMap<String, usize> = BTreeMap::new();
-        for (_, listed) in self.with_mail() {
-            *names.entry(listed.name.to_lowercase()).or_default() += 1;
-        }
-        let mut all = Vec::new();
+    /// Returns all mailboxes, sorted, and those that cannot be named. One whose name another account has, too, is named
+    /// by its id.
+    pub(crate) fn mailboxes(&self) -> Result<(Vec<Listing>, Vec<Gap>), Error> {
+        let names = self.names();
+        let (mut all, mut gaps) = (Vec::new(), Vec::new());
         for (id, listed) in self.with_mail() {
-            let is_unique = names.get(&listed.name.to_lowercase()) == Some(&1);
-            let name = if is_unique && !listed.name.is_empty() { listed.name.clone() } else { id.clone() };
-            let is_own = listed.is_personal && self.primary(MAIL) == Some(id.as_str());
-            all.push(Listing { name, account: self.describe(id, listed)?, is_own });
+            let is_own_name = matches!(names.get(&listed.name.to_lowercase()), Some(Named::One(known)) if known == id);
+            let name = if is_own_name { &listed.name } else { id };
+            let reason = if !is_id(id) {
+                "the account has an invalid id"
+            } else if !is_own_name && names.contains_key(&id.to_lowercase()) {
+                "another account has the id of this one as its name"
+            } else {
+                let is_own = self.primary(MAIL) == Some(id.as_str()) && listed.is_personal;
+                all.push(Listing { name: name.clone(), account: self.describe(id, listed)?, is_own });
+                continue;
+            };
+            gaps.push(Gap { folder: String::new(), item: plain(id), reason: reason.into() });
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(all)
+        Ok((all, gaps))
+    }
+
+    /// Returns which account has a name, by the name in lower case. That of the login keeps its own, whatever name others
+    /// give to accounts that they share.
+    fn names(&self) -> BTreeMap<String, Named<'_>> {
+        let mut names = BTreeMap::new();
+        for (id, listed) in self.with_mail() {
+            let entry = names.entry(listed.name.to_lowercase());
+            entry.and_modify(|named| *named = Named::Several).or_insert(Named::One(id.as_str()));
+        }
+        let own = self.primary(MAIL).and_then(|id| self.accounts.get_key_value(id));
+        if let Some((id, own)) = own.filter(|(_, own)| own.mail().is_some()) {
+            names.insert(self.username.to_lowercase(), Named::One(id));
+            if own.is_personal {
+                names.insert(own.name.to_lowercase(), Named::One(id));
+            }
+        }
+        names.remove("");
+        names
     }
 
     fn primary(&self, capability: &str) -> Option<&str> {
@@ -271,7 +299,12 @@ pub(crate) fn renew<H: Host + Http + Memo>(host: &H, mailbox: &str) -> Result<Ac
 
 /// Keeps the accounts of a list of mailboxes, each for calls on that mailbox.
 pub(crate) fn keep<H: Memo>(host: &H, listings: &[Listing]) {
-    for Listing { name, account, .. } in listings {
+    let mut keys: BTreeMap<String, usize> = BTreeMap::new();
+    for listing in listings {
+        *keys.entry(key(&listing.name)).or_default() += 1;
+    }
+    // Ids that differ in case alone have one key.
+    for Listing { name, account, .. } in listings.iter().filter(|listing| keys[&key(&listing.name)] == 1) {
         memo::keep(host, Scope::Store, &key(name), account, KEPT);
     }
 }
@@ -313,9 +346,36 @@ mod tests {
         assert!(matches!(id("contacts"), Err(Error::NotFound(_))), "it has no mail");
         assert!(matches!(id("nobody"), Err(Error::NotFound(_))), "as Cyrus shows a user who does not exist");
         assert!(matches!(id("ben@x"), Err(Error::NotFound(_))));
-        let listed: Vec<_> = session.mailboxes().unwrap().into_iter().map(|one| (one.name, one.is_own)).collect();
+        let listed: Vec<_> = session.mailboxes().unwrap().0.into_iter().map(|one| (one.name, one.is_own)).collect();
         let expected = [("Administrator", true), ("Ann@x", false), ("u2", false), ("u3", false)];
         assert_eq!(listed, expected.map(|(name, is_own)| (name.to_owned(), is_own)));
+    }
+
+    #[test]
+    fn a_shared_account_takes_no_other_name() {
+        let mail = json!({ "urn:ietf:params:jmap:mail": {} });
+        let session: Session = serde_json::from_value(json!({
+            "username": "ann@x", "apiUrl": "/jmap/", "primaryAccounts": { "urn:ietf:params:jmap:mail": "u1" },
+            "accounts": {
+                "u1": { "name": "Ann", "isPersonal": true, "accountCapabilities": mail },
+                "u2": { "name": "ANN@x", "accountCapabilities": mail },
+                "u3": { "name": "ann", "accountCapabilities": mail },
+                "u4": { "name": "", "accountCapabilities": mail },
+                "u5": { "name": "U4", "accountCapabilities": mail },
+                "../u6": { "name": "x", "accountCapabilities": mail },
+            },
+        }))
+        .unwrap();
+        let id = |mailbox: &str| session.account(mailbox).unwrap().id;
+        assert_eq!([id("ann@x"), id("ann"), id("u2"), id("u3")], ["u1", "u1", "u2", "u3"]);
+        let (listed, gaps) = session.mailboxes().unwrap();
+        let listed: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.account.id.as_str())).collect();
+        assert_eq!(listed, [("Ann", "u1"), ("U4", "u5"), ("u2", "u2"), ("u3", "u3")]);
+        let gaps: Vec<_> = gaps.iter().map(|gap| gap.item.as_str()).collect();
+        assert_eq!(gaps, ["../u6", "u4"]);
+        for (name, account) in listed {
+            assert_eq!(id(name), account, "each name is that of its account");
+        }
     }
 
     #[test]
