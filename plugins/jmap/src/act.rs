@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     api::{Api, Failure},
-    email::{self, Email, by_id},
-    folder::{Folders, ensure},
+    email::{self, Email, by_id, identified},
+    folder::{Folder, Folders, ensure},
     label, locate,
     order::{Order, Wish},
     protocol::{Call, Refusal},
@@ -60,30 +60,26 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     /// Checks each target. Returns those to act on.
     fn verify(&mut self) -> Result<Vec<Order>, Error> {
         let targets = self.targets;
-        let locators: Vec<&str> = targets.iter().map(|target| target.ref_.locator.as_str()).collect();
-        let known = by_id(self.api, &locators, &email::IDENTITY)?;
-        let mut found: Vec<Option<Email>> = Vec::with_capacity(targets.len());
+        let refs: Vec<&MessageRef> = targets.iter().map(|target| &target.ref_).collect();
+        let found = identified(self.api, &refs)?;
         let mut acted: BTreeSet<String> = BTreeSet::new();
-        for target in targets {
-            let email = known.get(&target.ref_.locator).filter(|email| email.is(&target.ref_.fingerprint));
-            found.push(email.cloned());
-        }
         let lost: Vec<usize> = (0..targets.len()).filter(|at| found[*at].is_none()).collect();
-        let refs: Vec<&MessageRef> = lost.iter().map(|at| &targets[*at].ref_).collect();
-        for (at, copies) in lost.into_iter().zip(locate::copies(self.api, &refs)?) {
-            // Of several copies, the one that is where the plan saw it.
-            let planned = &targets[at].location;
-            let is_there = |email: &&Email| email.place_at(&self.folders, planned).is_some();
-            let is_free = |email: &&Email| !locators.contains(&email.id.as_str());
-            let free = copies.iter().filter(is_free);
-            found[at] = free.clone().find(is_there).or_else(|| free.clone().next()).cloned();
+        if self.action == Action::HardDelete {
+            // An id that is gone is a message that is gone. What is like it is another one.
+            for at in lost {
+                self.effects[at] = Some(Effect::NotFound);
+            }
+        } else {
+            let refs: Vec<&MessageRef> = lost.iter().map(|at| &targets[*at].ref_).collect();
+            for (at, copies) in lost.into_iter().zip(locate::copies(self.api, &refs)?) {
+                let is_free = |email: &&Email| targets.iter().all(|target| target.ref_.locator != email.id);
+                let copies: Vec<&Email> = copies.iter().filter(is_free).collect();
+                self.effects[at] = Some(self.without_act(&targets[at], &copies));
+            }
         }
         let mut orders = Vec::new();
         for (at, email) in found.into_iter().enumerate() {
-            let Some(email) = email else {
-                self.effects[at] = Some(Effect::NotFound);
-                continue;
-            };
+            let Some(email) = email else { continue };
             if !acted.insert(email.id.clone()) {
                 self.effects[at] = Some(Effect::Failed("another target is the same message".into()));
                 continue;
@@ -96,6 +92,28 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         Ok(orders)
     }
 
+    /// Returns the effect for a message whose id is gone, of which there may be copies. Nothing is done with these: they may
+    /// be other deliveries of the same message, which nobody named.
+    fn without_act(&self, target: &Target, copies: &[&Email]) -> Effect {
+        let location = match (place::destination(self.action), &target.former) {
+            (Some(kind), _) => Some(Location { kind, path: String::new() }),
+            (None, former) => former.as_ref().map(|former| former.location.clone()),
+        };
+        let to = location.and_then(|location| self.folders.at(&location));
+        let is_home = |email: &&&Email| {
+            let folders = email.folders();
+            let is_there = |to: &Folder| folders.contains(to.id.as_str());
+            let is_alone = self.action == Action::Restore || folders.len() == 1;
+            to.is_some_and(is_there) && is_alone
+        };
+        let is_planned = |email: &&&Email| email.place_at(&self.folders, &target.location).is_some();
+        if copies.iter().any(|email| is_home(&email)) {
+            return Effect::AlreadyInDestination;
+        }
+        let elsewhere = copies.iter().find(|email| !is_planned(email));
+        elsewhere.map_or(Effect::NotFound, |email| Effect::MovedSince(email.shown(&self.folders)))
+    }
+
     /// Decides what to do with a message, or what the effect is without an act.
     fn judge(&mut self, at: usize, email: &Email) -> Result<Judgement, Error> {
         let target = &self.targets[at];
@@ -105,7 +123,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         };
         let is_home = match &wish {
             Wish::Destroy => false,
-            Wish::Move(to) => email.folders().into_iter().eq([to.as_str()]),
+            Wish::Move(to) => self.is_home(email, to),
             Wish::Restore { folders, .. } => email.folders().into_iter().eq(folders.iter().map(String::as_str)),
         };
         let from = email.place_at(&self.folders, &target.location).cloned();
@@ -119,9 +137,23 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         // A message that is home without its keywords gets them.
         let from = from.or_else(|| if is_home { email.place(&self.folders).cloned() } else { None });
         Ok(match from {
-            Some(from) => Judgement::Go(Box::new(Order { at, email: email.clone(), from, wish })),
-            None => Judgement::Over(Effect::MovedSince(shown(email, &self.folders))),
+            Some(from) => Judgement::Go(Box::new(Order { at, email: email.clone(), from, wish, has_marks: true })),
+            None => Judgement::Over(Effect::MovedSince(email.shown(&self.folders))),
         })
+    }
+
+    /// Returns whether a message is in the destination. In the inbox it may have other folders of its owner, too.
+    fn is_home(&self, email: &Email, to: &str) -> bool {
+        let is_shown = |id: &str| {
+            let kind = self.folders.get(id).map(|folder| folder.location.kind);
+            matches!(
+                kind,
+                Some(LocationKind::Inbox | LocationKind::Folder | LocationKind::Archive | LocationKind::SentItems)
+            )
+        };
+        let folders = email.folders();
+        let is_shown = self.action == Action::MoveToInbox && folders.iter().all(|id| is_shown(id));
+        folders.contains(to) && (folders.len() == 1 || is_shown)
     }
 
     /// Returns what is to become of a message. Creates the folder that it needs.
@@ -137,7 +169,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         let to = match self.folders.at(&location) {
             Some(folder) => folder.id.clone(),
             None if email.place_at(&self.folders, &target.location).is_none() => {
-                return Ok(Err(Effect::MovedSince(shown(email, &self.folders))));
+                return Ok(Err(Effect::MovedSince(email.shown(&self.folders))));
             }
             None => match ensure(self.api, &mut self.folders, &location)? {
                 Ok(id) => id,
@@ -174,16 +206,22 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             let now = by_id(self.api, &ids, &email::PLACE)?;
             let mut again = Vec::new();
             let mut last = None;
-            for order in orders {
+            for mut order in orders {
                 let refusal = refusals.get(&order.email.id);
-                let is_untouched = now.get(&order.email.id).is_some_and(|now| order.is_untouched(now));
-                if let Some(refusal) = refusal.filter(|refusal| refusal.is_temporary())
-                    && is_untouched
-                    && !order.is_done(now.get(&order.email.id))
-                {
-                    last = Some(refusal.error());
-                    again.push(order);
-                    continue;
+                let after = now.get(&order.email.id);
+                let is_ours = after.is_some_and(|after| order.is_untouched(after) || order.is_done(Some(after)));
+                if let Some(refusal) = refusal.filter(|_| is_ours && !order.is_as_wished(after)) {
+                    if refusal.is_temporary() {
+                        last = Some(refusal.error());
+                        again.push(order);
+                        continue;
+                    }
+                    // The message is more than the memory of its folders, which the receipt has as well.
+                    if order.has_marks && order.is_marking() && refusal.is_about_keywords() {
+                        order.has_marks = false;
+                        again.push(order);
+                        continue;
+                    }
                 }
                 let effect = self.effect(&order, now.get(&order.email.id), refusal)?;
                 self.effects[order.at] = Some(effect);
@@ -238,17 +276,26 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
 
     fn effect(&self, order: &Order, now: Option<&Email>, refusal: Option<&Refusal>) -> Result<Effect, Error> {
         let wanted = &self.targets[order.at].ref_;
+        if let Some(refusal) = refusal.filter(|_| order.is_done(now) && !order.is_as_wished(now)) {
+            return Ok(Effect::Failed(format!(
+                "it is in its folder, and its flags are not as before: {}",
+                refusal.text()
+            )));
+        }
         if order.is_done(now) {
             return Ok(order.effect(now, &self.folders, wanted));
         }
         let Some(now) = now else {
-            // It has another id now, or somebody deleted it.
-            let copies = locate::copies(self.api, &[wanted])?.into_iter().flatten();
-            let moved = copies.into_iter().find(|copy| order.is_done(Some(copy)));
-            return Ok(moved.map_or(Effect::NotFound, |copy| order.effect(Some(&copy), &self.folders, wanted)));
+            // Somebody deleted it. Or it has another id now, which no server should do: then it is not known which.
+            let mut copies = locate::copies(self.api, &[wanted])?.into_iter().flatten();
+            return Ok(copies.find(|copy| order.is_done(Some(copy))).map_or(Effect::NotFound, |copy| {
+                let place = copy.shown(&self.folders).path;
+                let why = "after the act the server does not know its id; a message with the same content is in folder";
+                Effect::Failed(format!("{why} `{place}`"))
+            }));
         };
         if !order.is_untouched(now) {
-            let place = shown(now, &self.folders).path;
+            let place = now.shown(&self.folders).path;
             return Ok(Effect::Failed(format!("after the act it is in folder `{place}`")));
         }
         let why = refusal.map_or_else(|| "the server answers that it was done, and it was not".into(), Refusal::text);
@@ -258,12 +305,6 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
 
 fn unexplained() -> Refusal {
     serde_json::from_value(json!({ "type": "unexplained" })).expect("it has the form of a refusal")
-}
-
-/// Returns where a message is shown.
-fn shown(email: &Email, folders: &Folders) -> Location {
-    let nowhere = || Location { kind: LocationKind::Unknown, path: String::new() };
-    email.place(folders).map_or_else(nowhere, |folder| folder.location.clone())
 }
 
 /// Returns the call that acts.

@@ -4,20 +4,22 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use clawback_connector_sdk::{
-    host::{Host, Http, HttpError, Memo, Request},
+    host::{Host, Http, HttpError, Memo, Request, Response},
     types::Error,
     web,
 };
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     protocol::{self, Answer, Call, Refusal},
-    session::{self, API, Account, PATIENCE},
+    session::{self, API, Account, PATIENCE, PAUSE},
 };
 
-/// The wait where the server names none.
-const PAUSE: u64 = 500;
+/// The largest answer that is read. It, its records and what is made of them share the memory of a component.
+const LARGEST: usize = 8 * 1024 * 1024;
+/// The most messages of one request for whole headers: a header has up to hundreds of kilobytes.
+const A_PIECE: usize = 100;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -53,18 +55,20 @@ pub(crate) struct Api<'h, H> {
     has_acted: Cell<bool>,
     /// Whether the server did not know the account, or the path of its API.
     is_unknown: Cell<bool>,
+    /// Whether the session was requested for this call.
+    is_fresh: bool,
 }
 
 impl<'h, H: Host + Http + Memo> Api<'h, H> {
     pub(crate) fn new(host: &'h H, account: Account) -> Self {
         let (patience, has_acted, is_unknown) = (Cell::new(PATIENCE), Cell::new(false), Cell::new(false));
-        Self { host, account, patience, has_acted, is_unknown }
+        Self { host, account, patience, has_acted, is_unknown, is_fresh: true }
     }
 
     /// Runs a task on the account of a mailbox. If the account as it was kept is not there, once more with a new session.
     pub(crate) fn on<T>(host: &'h H, mailbox: &str, task: impl Fn(&Self) -> Result<T, Error>) -> Result<T, Error> {
         if let Some(account) = session::recall(host, mailbox) {
-            let api = Self::new(host, account);
+            let api = Self { is_fresh: false, ..Self::new(host, account) };
             let result = task(&api);
             if result.is_ok() || !api.is_unknown.get() || api.has_acted.get() {
                 return result;
@@ -83,19 +87,33 @@ impl<'h, H: Host + Http + Memo> Api<'h, H> {
         Ok(all)
     }
 
-    /// Returns the answer to one call.
-    pub(crate) fn one(&self, call: Call) -> Result<Answer, Failure> {
+    /// Returns the answer to one call, as its text.
+    pub(crate) fn text(&self, call: Call) -> Result<Answer, Failure> {
         let answer = self.run(&[call])?.pop();
         Ok(answer.ok_or_else(|| Error::Transient("the server did not answer".into()))?)
     }
 
+    /// Returns the answer to one call that has no records with headers.
+    pub(crate) fn one(&self, call: Call) -> Result<Result<Value, Refusal>, Failure> {
+        match self.text(call)? {
+            Ok(text) => Ok(Ok(value(&text)?)),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
     /// Waits as long as a server asks, if the rest of the patience allows it.
     pub(crate) fn wait(&self, pause: Option<u64>) -> bool {
-        let pause = pause.unwrap_or(PAUSE).max(1);
+        let pause = pause.unwrap_or(PAUSE).max(PAUSE);
         let Some(left) = self.patience.get().checked_sub(pause) else { return false };
         self.patience.set(left);
         self.host.sleep(Duration::from_millis(pause));
         true
+    }
+
+    /// Notes that the session may be another one by now. Returns whether the call begins again with a new one.
+    pub(crate) fn note_old_session(&self) -> bool {
+        self.is_unknown.set(true);
+        !self.is_fresh && !self.has_acted.get()
     }
 
     pub(crate) fn note_act(&self) {
@@ -111,9 +129,11 @@ impl<'h, H: Host + Http + Memo> Api<'h, H> {
                 Err(HttpError::TooLarge(_)) => return Err(Failure::TooLarge),
                 Err(error) => return Err(web::unanswered(error).into()),
             };
-            let now = self.host.now();
             let error = if response.is_success() {
-                let answers = protocol::answers(response.json()?, calls)?;
+                if response.body.len() > LARGEST {
+                    return Err(Failure::TooLarge);
+                }
+                let answers = protocol::answers(&response.body, calls)?;
                 self.note_unknown(&answers);
                 return Ok(answers);
             } else if response.status == 404 {
@@ -123,10 +143,8 @@ impl<'h, H: Host + Http + Memo> Api<'h, H> {
                      the origin that the session names",
                     protocol::plain(&self.account.api)
                 ))
-            } else if let Some(problem) = problem(&response.body).filter(|_| response.status != 429) {
-                problem.error()
             } else {
-                response.refused("the server refuses the request", now)
+                refused(&response, self.host.now())
             };
             // A request that is throttled had no effect.
             match error {
@@ -148,13 +166,31 @@ impl<'h, H: Host + Http + Memo> Api<'h, H> {
         method: &'static str,
         ids: &[&str],
         properties: &[&str],
-    ) -> Result<Vec<T>, Error> {
+    ) -> Result<Vec<T>, Failure> {
         let mut all = Vec::with_capacity(ids.len());
+        self.each(method, ids, properties, |records: Records<T>, _| {
+            all.extend(records.list);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Reads these records in pieces, each with the ids that were asked for.
+    pub(crate) fn each<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        ids: &[&str],
+        properties: &[&str],
+        mut read: impl FnMut(Records<T>, &[&str]) -> Result<(), Error>,
+    ) -> Result<(), Failure> {
         let mut most = self.account.get;
+        if properties.contains(&"headers") {
+            most = most.min(A_PIECE);
+        }
         let mut rest = ids;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(most));
-            match self.one(Call::new(method, json!({ "ids": now, "properties": properties }))) {
+            match self.text(Call::new(method, json!({ "ids": now, "properties": properties }))) {
                 // The limit may be smaller than it was when the session was kept.
                 Ok(Err(refusal)) if refusal.is("requestTooLarge") && now.len() > 1 => {
                     most = now.len() / 2;
@@ -164,25 +200,47 @@ impl<'h, H: Host + Http + Memo> Api<'h, H> {
                     most = now.len() / 2;
                     continue;
                 }
-                Ok(answer) => all.extend(list::<T>(answer)?),
-                Err(failure) => return Err(failure.into()),
+                Ok(answer) => read(records(answer)?, now)?,
+                Err(failure) => return Err(failure),
             }
             rest = later;
         }
-        Ok(all)
+        Ok(())
     }
 }
 
+/// An answer to a `/get`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", bound = "T: DeserializeOwned")]
+pub(crate) struct Records<T> {
+    pub(crate) list: Vec<T>,
+    /// The ids of the request that name nothing.
+    #[serde(default)]
+    pub(crate) not_found: Option<Vec<String>>,
+}
+
 /// Returns the records of an answer to a `/get`.
-pub(crate) fn list<T: DeserializeOwned>(answer: Answer) -> Result<Vec<T>, Error> {
-    let mut answer = answer.map_err(|refusal| refusal.error())?;
-    serde_json::from_value(answer["list"].take())
+pub(crate) fn records<T: DeserializeOwned>(answer: Answer) -> Result<Records<T>, Error> {
+    let answer = answer.map_err(|refusal| refusal.error())?;
+    serde_json::from_str(answer.get())
         .map_err(|_| Error::Permanent("the server's records are not of the documented form".into()))
 }
 
-/// Returns the problem that a response without success describes (RFC 8620 3.6.1), if it does.
-fn problem(body: &[u8]) -> Option<Refusal> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let problem: Refusal = serde_json::from_value(value).ok()?;
-    problem.kind.starts_with("urn:ietf:params:jmap:error:").then_some(problem)
+/// Returns an answer as a tree.
+pub(crate) fn value(text: &RawValue) -> Result<Value, Error> {
+    serde_json::from_str(text.get()).map_err(|_| Error::Permanent("the server's answer is too deep".into()))
+}
+
+/// Returns the error of a response without success: that of its problem (RFC 8620 3.6.1), or that of its status where
+/// the problem is not one that is known.
+fn refused(response: &Response, now: i64) -> Error {
+    let by_status = response.refused("the server refuses the request", now);
+    let Some(problem) = Refusal::problem(&response.body) else { return by_status };
+    match (problem.error(), by_status) {
+        (Error::Throttled(_), _) => Error::Throttled(response.retry_after(now)),
+        (_, Error::Throttled(pause)) => Error::Throttled(pause),
+        (Error::Permanent(why), Error::Denied(_)) => Error::Denied(why),
+        (Error::Permanent(why), Error::Transient(_)) => Error::Transient(why),
+        (error, _) => error,
+    }
 }

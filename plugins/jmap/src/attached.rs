@@ -12,25 +12,26 @@ use crate::{
     raw::{self, LARGEST},
 };
 
-const BLOB: [&str; 3] = ["id", "blobId", "size"];
-
-/// Returns the names, and whether they are all.
+/// Returns the names, and whether they are all. `known` is the raw message, if it was downloaded.
 pub(crate) fn names<H: Host + Http + Memo>(
     api: &Api<'_, H>,
     email: &Email,
     header: &[u8],
+    known: Option<Vec<u8>>,
 ) -> Result<(Vec<String>, bool), Error> {
     if is_text_alone(header) {
         return Ok((attachment::names(header), true));
     }
-    let mut found: Vec<Email> = api.get("Email/get", &[&email.id], &BLOB)?;
-    let blob = found.pop().ok_or_else(|| Error::NotFound("the message is gone".into()))?;
-    let raw = raw::download(api, &blob, LARGEST)?;
-    Ok((attachment::names(&raw), (raw.len() as u64) < LARGEST))
+    let raw = match known {
+        Some(raw) => raw,
+        None => raw::part(api, email, LARGEST)?,
+    };
+    let length = raw.len() as u64;
+    Ok((attachment::names(&raw), length >= email.size && length < LARGEST))
 }
 
 /// Returns whether the message is one part of text, so that its header names everything.
-fn is_text_alone(header: &[u8]) -> bool {
+pub(crate) fn is_text_alone(header: &[u8]) -> bool {
     let fields = header::raw_fields(header);
     let mut types = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-type"));
     match (types.next(), types.next()) {

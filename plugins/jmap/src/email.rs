@@ -1,55 +1,150 @@
 //! Messages as the server returns them, and what identifies them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
 
 use clawback_connector_sdk::{
     fingerprint,
     host::{Host, Http, Memo},
-    types::{Error, Location, MessageRef, Sighting},
+    types::{Error, Location, LocationKind, MessageRef, Sighting},
     web,
 };
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 use crate::{
-    api::Api,
+    api::{Api, Records},
     folder::{Folder, Folders},
     label,
     session::is_id,
 };
 
 /// The properties of a message that is identified.
-pub(crate) const IDENTITY: [&str; 6] = ["id", "mailboxIds", "keywords", "size", "receivedAt", "headers"];
+pub(crate) const IDENTITY: [&str; 7] = ["id", "blobId", "mailboxIds", "keywords", "size", "receivedAt", "headers"];
 /// The properties that show where a message is.
 pub(crate) const PLACE: [&str; 3] = ["id", "mailboxIds", "keywords"];
 
 /// A message.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Email {
     pub(crate) id: String,
-    #[serde(default)]
     pub(crate) blob_id: String,
-    #[serde(default)]
     mailbox_ids: BTreeMap<String, bool>,
-    #[serde(default)]
     pub(crate) keywords: BTreeMap<String, bool>,
-    #[serde(default)]
     pub(crate) size: u64,
-    #[serde(default)]
     received_at: String,
-    #[serde(default)]
-    headers: Vec<Field>,
-    /// `header:NAME:all`, which have the name of the request.
-    #[serde(flatten)]
-    single: BTreeMap<String, Value>,
+    /// Its header fields, as they were sent. `None` if the server did not return them.
+    fields: Option<Vec<u8>>,
+    /// The fields that were requested by name, by the property in lower case. One that is no list of texts is missing.
+    single: BTreeMap<String, Vec<u8>>,
+}
+
+/// Read field by field into one block: an attacker can put tens of thousands of fields into one header.
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Properties;
+
+        impl<'de> Visitor<'de> for Properties {
+            type Value = Email;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a message")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Email, A::Error> {
+                let mut email = Email::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "id" => email.id = map.next_value()?,
+                        "blobId" => email.blob_id = map.next_value::<Option<String>>()?.unwrap_or_default(),
+                        "mailboxIds" => email.mailbox_ids = map.next_value()?,
+                        "keywords" => email.keywords = map.next_value()?,
+                        "size" => email.size = map.next_value()?,
+                        "receivedAt" => email.received_at = map.next_value::<Option<String>>()?.unwrap_or_default(),
+                        "headers" => email.fields = Some(map.next_value::<Fields>()?.0),
+                        name if name.starts_with("header:") => {
+                            let text = map.next_value::<Box<RawValue>>()?;
+                            if let Some(block) = lines(name, text.get()) {
+                                email.single.insert(name.to_lowercase(), block);
+                            }
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                if email.id.is_empty() { Err(A::Error::missing_field("id")) } else { Ok(email) }
+            }
+        }
+
+        deserializer.deserialize_map(Properties)
+    }
 }
 
 /// A header field, raw: with its folds, and with U+FFFD for what is not UTF-8.
-#[derive(Debug, Clone, Deserialize)]
-struct Field {
-    name: String,
-    value: String,
+#[derive(Deserialize)]
+struct Field<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    value: Cow<'a, str>,
+}
+
+/// Header fields as a block, without the line that ends it.
+struct Fields(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut block = Vec::new();
+        deserializer.deserialize_seq(Each::new(|field: Field<'de>| put(&mut block, &field.name, &field.value)))?;
+        Ok(Self(block))
+    }
+}
+
+/// Returns the fields of a property `header:NAME:all` as a block. `None` if its value is no list of texts.
+fn lines(property: &str, text: &str) -> Option<Vec<u8>> {
+    let name = property.strip_prefix("header:")?.split(':').next()?;
+    let mut block = Vec::new();
+    let each = Each::new(|value: String| put(&mut block, name, &value));
+    serde_json::Deserializer::from_str(text).deserialize_seq(each).ok()?;
+    Some(block)
+}
+
+/// Takes each item of a list.
+struct Each<F, T>(F, PhantomData<T>);
+
+impl<T, F: FnMut(T)> Each<F, T> {
+    fn new(take: F) -> Self {
+        Self(take, PhantomData)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Each<F, T> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            (self.0)(item);
+        }
+        Ok(())
+    }
+}
+
+fn put(block: &mut Vec<u8>, name: &str, value: &str) {
+    block.extend_from_slice(name.as_bytes());
+    block.push(b':');
+    block.extend_from_slice(value.as_bytes());
+    if !value.ends_with('\n') {
+        block.extend_from_slice(b"\r\n");
+    }
 }
 
 impl Email {
@@ -58,18 +153,25 @@ impl Email {
         self.mailbox_ids.iter().filter(|(_, is_in)| **is_in).map(|(id, _)| id.as_str()).collect()
     }
 
-    /// Returns its header block.
-    pub(crate) fn header(&self) -> Vec<u8> {
-        block(self.headers.iter().map(|field| (field.name.as_str(), field.value.as_str())))
+    /// Returns its header block. `None` if the server did not return it.
+    pub(crate) fn header(&self) -> Option<Vec<u8>> {
+        Some([self.fields.as_deref()?, b"\r\n"].concat())
     }
 
-    /// Returns a block of the fields that were requested by name.
-    pub(crate) fn narrow_header(&self, names: &[String]) -> Vec<u8> {
-        let fields = names.iter().flat_map(|name| {
-            let values = self.single.get(&property(name)).and_then(Value::as_array).into_iter().flatten();
-            values.filter_map(Value::as_str).map(|value| (name.as_str(), value))
-        });
-        block(fields)
+    /// Returns a block of the fields that were requested by name. `None` if the server did not return each: what is
+    /// missing is not a message without such a field.
+    pub(crate) fn narrow_header(&self, names: &[String]) -> Option<Vec<u8>> {
+        let mut block = Vec::new();
+        for name in names {
+            block.extend_from_slice(self.single.get(&property(name).to_lowercase())?);
+        }
+        block.extend_from_slice(b"\r\n");
+        Some(block)
+    }
+
+    /// Returns it without its header fields, which are the most of it.
+    fn without_header(self) -> Self {
+        Self { fields: None, single: BTreeMap::new(), ..self }
     }
 
     /// Returns when the server received it, in microseconds since 1970 UTC.
@@ -78,8 +180,8 @@ impl Email {
     }
 
     /// Returns whether it is the message with this fingerprint.
-    pub(crate) fn is(&self, stored: &str) -> bool {
-        fingerprint::is_of(stored, &self.header(), self.size)
+    fn is(&self, stored: &str) -> bool {
+        self.header().is_some_and(|header| fingerprint::is_of(stored, &header, self.size))
     }
 
     /// Returns its flags, as a message of this folder.
@@ -111,12 +213,26 @@ impl Email {
         folders.shown(&self.folders(), is_there)
     }
 
-    /// Returns where it is. `None` if none of its folders can be named.
-    pub(crate) fn sighting(&self, folders: &Folders, wanted: &MessageRef) -> Option<Sighting> {
-        let folder = self.place(folders)?;
+    /// Returns where it is. A message whose folders cannot be named is not absent: its place is unknown.
+    pub(crate) fn sighting(&self, folders: &Folders, wanted: &MessageRef) -> Sighting {
         let ref_ = MessageRef { locator: self.id.clone(), ..wanted.clone() };
-        Some(Sighting { ref_, location: folder.location.clone(), flags: self.flags(folder) })
+        match self.place(folders) {
+            Some(folder) => Sighting { ref_, location: folder.location.clone(), flags: self.flags(folder) },
+            None => {
+                Sighting { ref_, location: nowhere(), flags: label::flags(&self.keywords, self.folders().into_iter()) }
+            }
+        }
     }
+
+    /// Returns where it is shown.
+    pub(crate) fn shown(&self, folders: &Folders) -> Location {
+        self.place(folders).map_or_else(nowhere, |folder| folder.location.clone())
+    }
+}
+
+/// The place of a message that is in no folder with a name.
+fn nowhere() -> Location {
+    Location { kind: LocationKind::Unknown, path: String::new() }
 }
 
 /// Returns the property for all fields of this name.
@@ -124,30 +240,83 @@ pub(crate) fn property(name: &str) -> String {
     format!("header:{name}:all")
 }
 
-fn block<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
-    let mut block = Vec::new();
-    for (name, value) in fields {
-        block.extend_from_slice(name.as_bytes());
-        block.push(b':');
-        block.extend_from_slice(value.as_bytes());
-        if !value.ends_with('\n') {
-            block.extend_from_slice(b"\r\n");
-        }
-    }
-    block.extend_from_slice(b"\r\n");
-    block
-}
-
-/// Returns those of these messages that exist, by id. Locators that are no ids name none.
+/// Returns those of these messages that exist, by id, without their headers. Locators that are no ids name none. Fails if
+/// the server does not say of each whether it exists.
 pub(crate) fn by_id<H: Host + Http + Memo>(
     api: &Api<'_, H>,
     locators: &[&str],
     properties: &[&str],
 ) -> Result<BTreeMap<String, Email>, Error> {
+    let mut all = BTreeMap::new();
+    read(api, locators, properties, |email| {
+        all.insert(email.id.clone(), email.without_header());
+    })?;
+    Ok(all)
+}
+
+/// Returns of each of these messages whether its id names it, by its fingerprint. Fails like [`by_id`].
+pub(crate) fn identified<H: Host + Http + Memo>(
+    api: &Api<'_, H>,
+    refs: &[&MessageRef],
+) -> Result<Vec<Option<Email>>, Error> {
+    let mut wanted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, one) in refs.iter().enumerate() {
+        wanted.entry(&one.locator).or_default().push(at);
+    }
+    let locators: Vec<&str> = wanted.keys().copied().collect();
+    let mut found = vec![None; refs.len()];
+    read(api, &locators, &IDENTITY, |email| {
+        let same = wanted.get(email.id.as_str()).into_iter().flatten();
+        let same: Vec<usize> = same.copied().filter(|at| email.is(&refs[*at].fingerprint)).collect();
+        let email = email.without_header();
+        for at in same {
+            found[at] = Some(email.clone());
+        }
+    })?;
+    Ok(found)
+}
+
+/// Returns which of these messages are each of `refs` by their fingerprints, whatever their ids.
+pub(crate) fn with_fingerprints<H: Host + Http + Memo>(
+    api: &Api<'_, H>,
+    ids: &[&str],
+    refs: &[&MessageRef],
+) -> Result<Vec<Vec<Email>>, Error> {
+    let mut found = vec![Vec::new(); refs.len()];
+    read(api, ids, &IDENTITY, |email| {
+        let same: Vec<usize> = (0..refs.len()).filter(|at| email.is(&refs[*at].fingerprint)).collect();
+        let email = email.without_header();
+        for at in same {
+            found[at].push(email.clone());
+        }
+    })?;
+    Ok(found)
+}
+
+fn read<H: Host + Http + Memo>(
+    api: &Api<'_, H>,
+    locators: &[&str],
+    properties: &[&str],
+    mut take: impl FnMut(Email),
+) -> Result<(), Error> {
     let ids: BTreeSet<&str> = locators.iter().copied().filter(|locator| is_id(locator)).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
-    let emails: Vec<Email> = api.get("Email/get", &ids, properties)?;
-    Ok(emails.into_iter().map(|email| (email.id.clone(), email)).collect())
+    let read = api.each("Email/get", &ids, properties, |records: Records<Email>, asked| {
+        let mut open: BTreeSet<&str> = asked.iter().copied().collect();
+        for id in records.list.iter().map(|email| &email.id).chain(records.not_found.iter().flatten()) {
+            open.remove(id.as_str());
+        }
+        if !open.is_empty() {
+            let why = format!("the server does not say of {} messages whether they exist", open.len());
+            return Err(Error::Transient(why));
+        }
+        if properties.contains(&"headers") && records.list.iter().any(|email| email.fields.is_none()) {
+            return Err(Error::Transient("the server returns messages without their headers".into()));
+        }
+        records.list.into_iter().for_each(&mut take);
+        Ok(())
+    });
+    Ok(read?)
 }
 
 #[cfg(test)]
@@ -163,10 +332,14 @@ mod tests {
             "receivedAt": "2026-11-28T15:49:23Z",
             "headers": [{ "name": "From", "value": " A\r\n <a@b>" }, { "name": "FROM", "value": "c@d" }],
             "header:Subject:all": [" one", " two"], "header:To:all": [],
+            "header:Cc:all": null, "header:From:all": ["a", 1], "threadId": "T1",
         }))
         .unwrap();
-        assert_eq!(email.header(), b"From: A\r\n <a@b>\r\nFROM:c@d\r\n\r\n");
-        assert_eq!(email.narrow_header(&["Subject".into(), "To".into()]), b"Subject: one\r\nSubject: two\r\n\r\n");
+        assert_eq!(email.header().unwrap(), b"From: A\r\n <a@b>\r\nFROM:c@d\r\n\r\n");
+        let narrow =
+            |names: &[&str]| email.narrow_header(&names.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        assert_eq!(narrow(&["subject", "To"]).unwrap(), b"Subject: one\r\nSubject: two\r\n\r\n");
+        assert_eq!((narrow(&["Cc"]), narrow(&["To", "From"])), (None, None), "missing is not empty");
         assert_eq!(email.folders().into_iter().collect::<Vec<_>>(), ["a"]);
         assert_eq!(email.received_at(), Some(1_795_880_963_000_000));
         assert!(email.is(&fingerprint::fingerprint(b"From: A <a@b>\nFrom: c@d\n\n")));

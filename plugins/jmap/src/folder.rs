@@ -66,6 +66,8 @@ pub(crate) struct Folder {
 pub(crate) struct Folders {
     pub(crate) all: Vec<Folder>,
     pub(crate) gaps: Vec<Gap>,
+    /// The ids of those that cannot be named, which are gaps.
+    unnamed: BTreeSet<String>,
     named: Named,
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn listing() -> Call {
 impl Folders {
     /// Lists the folders.
     pub(crate) fn list<H: Host + Http + Memo>(api: &Api<'_, H>) -> Result<Self, Error> {
-        let answer = api.one(listing())?;
+        let answer = api.text(listing())?;
         Self::of(api, answer)
     }
 
@@ -88,7 +90,7 @@ impl Folders {
                 let ids = Self::ids(api)?;
                 api.get("Mailbox/get", &ids.iter().map(String::as_str).collect::<Vec<_>>(), &PROPERTIES)?
             }
-            answer => api::list(answer)?,
+            answer => api::records(answer)?.list,
         };
         Self::read(&records, Named::read(api.host))
     }
@@ -112,14 +114,16 @@ impl Folders {
 
     fn read(records: &[Record], named: Named) -> Result<Self, Error> {
         let by_id: BTreeMap<&str, &Record> = records.iter().map(|record| (record.id.as_str(), record)).collect();
-        let mut folders = Self { all: Vec::new(), gaps: Vec::new(), named };
+        let mut folders = Self { all: Vec::new(), gaps: Vec::new(), unnamed: BTreeSet::new(), named };
         let mut named_only = Vec::new();
         for record in records.iter().filter(|record| is_id(&record.id)) {
             let Some(path) = path(record, &by_id) else {
+                folders.unnamed.insert(record.id.clone());
                 folders.gap("", "the folders above it are a circle");
                 continue;
             };
             if let Some(reason) = place::unspeakable(&path) {
+                folders.unnamed.insert(record.id.clone());
                 folders.gap("", reason);
                 continue;
             }
@@ -185,6 +189,11 @@ impl Folders {
     /// Returns the folder with this id.
     pub(crate) fn get(&self, id: &str) -> Option<&Folder> {
         self.all.iter().find(|folder| folder.id == id)
+    }
+
+    /// Returns whether each of these folders was listed.
+    pub(crate) fn know(&self, ids: &BTreeSet<&str>) -> bool {
+        ids.iter().all(|id| self.unnamed.contains(*id) || self.get(id).is_some())
     }
 
     /// Returns the folders that a query wants.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    email::{self, Email, by_id},
+    email::{Email, identified, with_fingerprints},
     folder::Folders,
     protocol::Call,
     search::ids,
@@ -23,27 +23,17 @@ const CANDIDATES: usize = 1_000;
 /// Returns one answer per message, in order.
 pub(crate) fn locate<H: Host + Http + Memo>(api: &Api<'_, H>, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
     let folders = Folders::list(api)?;
-    let locators: Vec<&str> = refs.iter().map(|wanted| wanted.locator.as_str()).collect();
-    let known = by_id(api, &locators, &email::IDENTITY)?;
-    let here = |wanted: &MessageRef| known.get(&wanted.locator).filter(|email| email.is(&wanted.fingerprint));
-    let lost: Vec<&MessageRef> = refs.iter().filter(|wanted| here(wanted).is_none()).collect();
+    let refs: Vec<&MessageRef> = refs.iter().collect();
+    let known = identified(api, &refs)?;
+    let lost: Vec<&MessageRef> =
+        refs.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(one, _)| *one).collect();
     let mut copies = copies(api, &lost)?.into_iter();
-    let mut located = Vec::with_capacity(refs.len());
-    for wanted in refs {
-        let sightings = if let Some(email) = here(wanted) {
-            vec![email.sighting(&folders, wanted).ok_or_else(|| unnamed(wanted))?]
-        } else {
-            let copies = copies.next().unwrap_or_default();
-            copies.iter().filter_map(|copy| copy.sighting(&folders, wanted)).collect()
-        };
-        located.push(Located { locator: wanted.locator.clone(), sightings });
-    }
-    Ok(located)
-}
-
-/// A message that is only in folders without a name is not absent.
-fn unnamed(wanted: &MessageRef) -> Error {
-    Error::Permanent(format!("the folder of message `{}` cannot be named", wanted.locator))
+    let located = refs.into_iter().zip(known).map(|(wanted, known)| {
+        let found = known.map_or_else(|| copies.next().unwrap_or_default(), |email| vec![email]);
+        let sightings = found.iter().map(|email| email.sighting(&folders, wanted)).collect();
+        Located { locator: wanted.locator.clone(), sightings }
+    });
+    Ok(located.collect())
 }
 
 /// Returns the messages that are each of these by their fingerprints, whatever their ids.
@@ -62,12 +52,11 @@ pub(crate) fn copies<H: Host + Http + Memo>(api: &Api<'_, H>, refs: &[&MessageRe
             answer => answer.map_err(|refusal| refusal.error())?,
         };
         let ids = ids(&answer)?;
-        let candidates = by_id(api, &ids.iter().map(String::as_str).collect::<Vec<_>>(), &email::IDENTITY)?;
-        for (found, wanted) in found.iter_mut().zip(refs) {
-            let same = candidates.values().filter(|email| email.is(&wanted.fingerprint));
+        let same = with_fingerprints(api, &ids.iter().map(String::as_str).collect::<Vec<_>>(), refs)?;
+        for (found, same) in found.iter_mut().zip(same) {
             for email in same {
                 if found.iter().all(|known| known.id != email.id) {
-                    found.push(email.clone());
+                    found.push(email);
                 }
             }
         }

@@ -32,6 +32,8 @@ pub(crate) struct Order {
     /// Where the plan says that it is.
     pub(crate) from: Folder,
     pub(crate) wish: Wish,
+    /// Whether a move marks the message with its folders. Not if the server refuses that.
+    pub(crate) has_marks: bool,
 }
 
 impl Order {
@@ -45,6 +47,9 @@ impl Order {
             Wish::Destroy => return None,
             Wish::Move(to) => {
                 update.insert("mailboxIds".into(), in_folders(&mut std::iter::once(to.as_str())));
+                if !self.has_marks {
+                    return Some(Value::Object(update));
+                }
                 for keyword in self.email.keywords.keys().filter(|keyword| label::is_mark(keyword)) {
                     update.insert(format!("keywords/{keyword}"), Value::Null);
                 }
@@ -76,6 +81,22 @@ impl Order {
                 now.folders().into_iter().eq(folders.iter().map(String::as_str))
             }
         }
+    }
+
+    /// Returns whether it is done to the last keyword.
+    pub(crate) fn is_as_wished(&self, now: Option<&Email>) -> bool {
+        let has_keywords = match (&self.wish, now) {
+            (Wish::Restore { keywords, .. }, Some(now)) => *keywords == label::own(&now.keywords),
+            _ => true,
+        };
+        self.is_done(now) && has_keywords
+    }
+
+    /// Returns whether the update of a move names keywords.
+    pub(crate) fn is_marking(&self) -> bool {
+        let update = self.update();
+        let mut keys = update.iter().filter_map(Value::as_object).flat_map(Map::keys);
+        matches!(self.wish, Wish::Move(_)) && keys.any(|key| key.starts_with("keywords/"))
     }
 
     /// Returns whether it is as it was before.

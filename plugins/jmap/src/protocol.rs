@@ -2,7 +2,7 @@
 
 use clawback_connector_sdk::types::Error;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 /// The capabilities that every request uses.
 const USING: [&str; 2] = ["urn:ietf:params:jmap:core", MAIL];
@@ -24,8 +24,11 @@ impl Call {
     }
 }
 
-/// The answer to one call.
-pub(crate) type Answer = Result<Value, Refusal>;
+/// The answer to one call, as its text: a tree of values takes many times the memory of records with small fields.
+pub(crate) type Answer = Result<Box<RawValue>, Refusal>;
+
+/// Begins the kind of an error of a whole request.
+const PROBLEM: &str = "urn:ietf:params:jmap:error:";
 
 /// An error of a method (RFC 8620 3.6.2), of a record (5.3), or of a whole request (3.6.1).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -49,7 +52,27 @@ impl Refusal {
     /// Returns whether the same call may succeed later.
     pub(crate) fn is_temporary(&self) -> bool {
         let known = ["serverUnavailable", "serverFail", "serverPartialFail", "rateLimit", "stateMismatch"];
-        known.contains(&self.kind.as_str())
+        known.contains(&self.short())
+    }
+
+    /// Returns whether the server refuses keywords, or may do so.
+    pub(crate) fn is_about_keywords(&self) -> bool {
+        let mut properties = self.properties.iter().flatten();
+        match self.short() {
+            "tooManyKeywords" | "forbidden" => true,
+            "invalidProperties" | "invalidPatch" => properties.any(|property| property.starts_with("keywords")),
+            _ => false,
+        }
+    }
+
+    /// Returns the problem that a response without success describes (RFC 8620 3.6.1), if it does.
+    pub(crate) fn problem(body: &[u8]) -> Option<Self> {
+        let problem: Self = serde_json::from_slice(body).ok()?;
+        problem.kind.starts_with(PROBLEM).then_some(problem)
+    }
+
+    fn short(&self) -> &str {
+        self.kind.strip_prefix(PROBLEM).unwrap_or(&self.kind)
     }
 
     /// Returns the error for people.
@@ -66,8 +89,7 @@ impl Refusal {
 
     /// Returns the error of the contract.
     pub(crate) fn error(&self) -> Error {
-        let kind = self.kind.strip_prefix("urn:ietf:params:jmap:error:").unwrap_or(&self.kind);
-        match kind {
+        match self.short() {
             "accountNotFound" => Error::NotFound("the server has no such account, or denies access to it".into()),
             "accountNotSupportedByMethod" | "accountReadOnly" | "forbidden" => Error::Denied(self.text()),
             "rateLimit" => Error::Throttled(None),
@@ -101,19 +123,19 @@ pub(crate) fn ids_of(number: usize) -> Value {
 #[derive(Deserialize)]
 struct Responses {
     #[serde(rename = "methodResponses")]
-    responses: Vec<(String, Value, String)>,
+    responses: Vec<(String, Box<RawValue>, String)>,
 }
 
 /// Returns the answer to each call, in order. A call without an answer is an error, because no answer is no "nothing".
-pub(crate) fn answers(body: Value, calls: &[Call]) -> Result<Vec<Answer>, Error> {
+pub(crate) fn answers(body: &[u8], calls: &[Call]) -> Result<Vec<Answer>, Error> {
     let wrong = || Error::Permanent("the server's response is no response of JMAP".into());
-    let Responses { responses } = serde_json::from_value(body).map_err(|_| wrong())?;
+    let Responses { responses } = serde_json::from_slice(body).map_err(|_| wrong())?;
     let mut answers: Vec<Option<Answer>> = vec![None; calls.len()];
     for (name, arguments, id) in responses {
         let Some(at) = id.parse::<usize>().ok().filter(|at| *at < calls.len()) else { continue };
         // A method may cause others, whose answers come after its own with the same id.
         if name == "error" {
-            answers[at] = Some(Err(serde_json::from_value(arguments).map_err(|_| wrong())?));
+            answers[at] = Some(Err(serde_json::from_str(arguments.get()).map_err(|_| wrong())?));
         } else if name == calls[at].method && answers[at].is_none() {
             answers[at] = Some(Ok(arguments));
         }
@@ -139,12 +161,13 @@ mod tests {
         let sent = request("a1", &calls);
         assert_eq!(sent["methodCalls"][1], json!(["Email/get", { "accountId": "a1" }, "1"]));
         let body = json!({ "methodResponses": [["error", { "type": "serverFail" }, "1"], ["Email/query", { "ids": [] }, "0"]] });
-        let read = answers(body, &calls).unwrap();
-        assert_eq!(read[0].as_ref().unwrap()["ids"], json!([]));
+        let answers = |body: &Value| answers(body.to_string().as_bytes(), &calls);
+        let read = answers(&body).unwrap();
+        assert_eq!(read[0].as_ref().unwrap().get(), r#"{"ids":[]}"#);
         assert!(read[1].as_ref().unwrap_err().is("serverFail"));
         let short = json!({ "methodResponses": [["Email/query", { "ids": [] }, "0"]] });
-        assert!(matches!(answers(short, &calls), Err(Error::Transient(_))));
-        assert!(matches!(answers(json!({ "type": "x" }), &calls), Err(Error::Permanent(_))));
+        assert!(matches!(answers(&short), Err(Error::Transient(_))));
+        assert!(matches!(answers(&json!({ "type": "x" })), Err(Error::Permanent(_))));
     }
 
     #[test]
@@ -162,6 +185,8 @@ mod tests {
         }
         let limit = refusal(r#"{"type":"urn:ietf:params:jmap:error:limit","limit":"maxConcurrentRequests"}"#);
         assert_eq!(limit.error(), Error::Throttled(None));
+        let busy = refusal(r#"{"type":"urn:ietf:params:jmap:error:serverUnavailable"}"#);
+        assert!(matches!(busy.error(), Error::Transient(_)));
         let long = refusal(&json!({ "type": "x", "description": format!("a\r\n{}", "b".repeat(9_999)) }).to_string());
         assert!(long.text().len() < 300 && !long.text().contains('\n'));
     }

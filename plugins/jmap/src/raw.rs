@@ -1,5 +1,7 @@
 //! Whole messages, by download (RFC 8620 6.2).
 
+use std::collections::BTreeMap;
+
 use clawback_connector_sdk::{
     examiner::{self, Examined},
     features,
@@ -10,9 +12,9 @@ use clawback_connector_sdk::{
 
 use crate::{
     api::Api,
-    email::{Email, by_id},
+    email::{Email, PLACE, by_id, identified},
     locate,
-    session::DOWNLOAD,
+    session::{API, DOWNLOAD},
 };
 
 /// The most bytes that are returned, because a component's memory is limited.
@@ -20,8 +22,6 @@ pub(crate) const LARGEST: u64 = 15 * 1024 * 1024;
 /// How many messages are downloaded at once, and the largest of them.
 const TOGETHER: usize = 4;
 const SMALL: u64 = 2 * 1024 * 1024;
-/// The properties of a message that is downloaded.
-const PROPERTIES: [&str; 7] = ["id", "blobId", "mailboxIds", "keywords", "size", "receivedAt", "headers"];
 
 /// Returns up to `most` bytes of the message, wherever it is now.
 pub(crate) fn fetch<H: Host + Http + Memo>(
@@ -29,14 +29,12 @@ pub(crate) fn fetch<H: Host + Http + Memo>(
     message: &MessageRef,
     most: u64,
 ) -> Result<Vec<u8>, Error> {
-    let known = by_id(api, &[&message.locator], &PROPERTIES)?.remove(&message.locator);
-    if let Some(email) = known.filter(|email| email.is(&message.fingerprint)) {
-        return download(api, &email, most);
-    }
-    let copy = locate::copies(api, &[message])?.into_iter().flatten().next();
-    let copy = copy.ok_or_else(|| Error::NotFound("the message is nowhere in this mailbox".into()))?;
-    let email = by_id(api, &[&copy.id], &PROPERTIES)?.remove(&copy.id);
-    download(api, &email.ok_or_else(gone)?, most)
+    let known = identified(api, &[message])?.into_iter().flatten().next();
+    let found = match known {
+        Some(email) => Some(email),
+        None => locate::copies(api, &[message])?.into_iter().flatten().next(),
+    };
+    download(api, &found.ok_or_else(gone)?, most)
 }
 
 /// Returns the features of these messages, in order.
@@ -45,19 +43,14 @@ pub(crate) fn examine<H: Host + Http + Memo>(
     refs: &[MessageRef],
     request: &examiner::Request,
 ) -> Result<Vec<Examined>, Error> {
-    let locators: Vec<&str> = refs.iter().map(|message| message.locator.as_str()).collect();
-    let known = by_id(api, &locators, &PROPERTIES)?;
+    let known = identified(api, &refs.iter().collect::<Vec<_>>())?;
     let mut examined = Vec::with_capacity(refs.len());
-    for refs in refs.chunks(TOGETHER) {
-        let here = |message: &MessageRef| known.get(&message.locator).filter(|email| email.is(&message.fingerprint));
-        let emails: Vec<&Email> = refs.iter().filter_map(here).collect();
-        let mut together = download_together(api, &emails, request.most).into_iter();
-        for message in refs {
-            let raw = match here(message) {
-                Some(email) => match together.next().flatten() {
-                    Some(raw) => Ok(raw),
-                    None => download(api, email, request.most),
-                },
+    for (refs, known) in refs.chunks(TOGETHER).zip(known.chunks(TOGETHER)) {
+        let emails: Vec<&Email> = known.iter().flatten().collect();
+        let mut together = download_together(api, &emails, request.most);
+        for (message, email) in refs.iter().zip(known) {
+            let raw = match email {
+                Some(email) => together.remove(&email.id).map_or_else(|| download(api, email, request.most), Ok),
                 None => fetch(api, message, request.most),
             };
             examined.push(match raw {
@@ -71,23 +64,45 @@ pub(crate) fn examine<H: Host + Http + Memo>(
     Ok(examined)
 }
 
-/// Downloads small messages at once. `None` for one that has to be downloaded alone.
-fn download_together<H: Host + Http + Memo>(api: &Api<'_, H>, emails: &[&Email], most: u64) -> Vec<Option<Vec<u8>>> {
-    let requests: Option<Vec<Request>> = emails.iter().map(|email| request(api, email).ok()).collect();
-    let is_small = |email: &&Email| (1..=SMALL.min(most)).contains(&email.size);
-    let Some(requests) = requests.filter(|requests| requests.len() > 1 && emails.iter().all(is_small)) else {
-        return vec![None; emails.len()];
-    };
-    let responses = api.host.send_many(&requests).into_iter().zip(emails);
-    let whole = |(response, email): (Result<Response, HttpError>, &&Email)| {
-        let raw = response.ok().filter(Response::is_success)?.body;
-        (raw.len() as u64 == email.size).then_some(raw)
-    };
-    responses.map(whole).collect()
+/// Returns whether a message can be downloaded together with others.
+pub(crate) fn is_small(email: &Email) -> bool {
+    (1..=SMALL).contains(&email.size)
 }
 
-/// Returns up to `most` bytes of a message that was just read.
+/// Downloads the small ones of these messages at once. Returns by id those that came whole; the others have to be
+/// downloaded alone.
+pub(crate) fn download_together<H: Host + Http + Memo>(
+    api: &Api<'_, H>,
+    emails: &[&Email],
+    most: u64,
+) -> BTreeMap<String, Vec<u8>> {
+    let is_wanted = |email: &&Email| is_small(email) && email.size <= most;
+    let small: Vec<&Email> = emails.iter().copied().filter(is_wanted).take(TOGETHER).collect();
+    let requests: Vec<Request> = small.iter().filter_map(|email| request(api, email).ok()).collect();
+    if requests.len() < 2 || requests.len() < small.len() {
+        return BTreeMap::new();
+    }
+    let responses = api.host.send_many(&requests).into_iter().zip(small);
+    let whole = |(response, email): (Result<Response, HttpError>, &Email)| {
+        let raw = response.ok().filter(Response::is_success)?.body;
+        (raw.len() as u64 == email.size).then(|| (email.id.clone(), raw))
+    };
+    responses.filter_map(whole).collect()
+}
+
+/// Returns the first `most` bytes of a message that was just read, or the whole of a smaller one.
 pub(crate) fn download<H: Host + Http + Memo>(api: &Api<'_, H>, email: &Email, most: u64) -> Result<Vec<u8>, Error> {
+    let raw = part(api, email, most)?;
+    let expected = email.size.min(most.min(LARGEST));
+    if (raw.len() as u64) < expected {
+        let why = format!("the server returned {} of {expected} bytes of the message", raw.len());
+        return Err(Error::Transient(why));
+    }
+    Ok(raw)
+}
+
+/// Returns what the server returns of a message that was just read, which may be too little.
+pub(crate) fn part<H: Host + Http + Memo>(api: &Api<'_, H>, email: &Email, most: u64) -> Result<Vec<u8>, Error> {
     let most = most.min(LARGEST);
     let request = request(api, email)?;
     loop {
@@ -105,19 +120,28 @@ pub(crate) fn download<H: Host + Http + Memo>(api: &Api<'_, H>, email: &Email, m
         if response.is_success() {
             let mut raw = response.body;
             raw.truncate(usize::try_from(most).unwrap_or(usize::MAX));
-            // An empty answer is no message.
-            if raw.is_empty() && most > 0 && email.size > 0 {
-                return Err(Error::Transient("the server returns nothing for this message".into()));
-            }
             return Ok(raw);
         }
         if response.status == 404 {
-            return Err(gone());
+            return Err(missing(api, email));
         }
         match response.refused("the server refuses to return the message", api.host.now()) {
             Error::Throttled(pause) if api.wait(pause) => {}
             error => return Err(error),
         }
+    }
+}
+
+/// Returns why there is nothing at the address of a message: it is gone only if the API says so, too.
+fn missing<H: Host + Http + Memo>(api: &Api<'_, H>, email: &Email) -> Error {
+    match by_id(api, &[&email.id], &PLACE) {
+        Ok(found) if found.is_empty() => gone(),
+        Ok(_) if api.note_old_session() => Error::Transient("the session may name another address of downloads".into()),
+        Ok(_) => Error::Permanent(format!(
+            "the message exists, and the server has nothing at the address of its download; check the endpoint of \
+             downloads (`{API}`, or `{DOWNLOAD}` if the session names another origin for them)"
+        )),
+        Err(error) => error,
     }
 }
 

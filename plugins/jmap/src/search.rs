@@ -3,7 +3,7 @@
 //!
 //! The server decides about time and folders alone. Everything else is compared here, by the rules of the SDK.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_connector_sdk::{
     header::{self, Stored},
@@ -17,24 +17,35 @@ use clawback_connector_sdk::{
 use serde_json::{Value, json};
 
 use crate::{
-    api::{self, Api, Failure},
+    api::{self, Api, Failure, Records},
     attached,
     cursor::Cursor,
-    email::{self, Email, by_id},
-    folder::{self, Folders},
+    email::{self, Email},
+    folder::{self, Folder, Folders},
     protocol::{Answer, Call, ids_of},
+    raw,
 };
 
 /// The most messages of one page, whatever the host requests: a page must fit into one call.
 const A_PAGE: usize = 1_000;
 /// The most requests for one page.
 const ROUNDS: usize = 16;
+/// After how many microseconds, and how many bytes of messages that were downloaded, a page ends. A call has 60 s.
+const LATE: i64 = 20 * SECOND;
+const DOWNLOADED: u64 = 64 * 1024 * 1024;
+/// How many hits are read at once, and of how many the attachments.
+const HITS: usize = 100;
+const ATTACHED: usize = 4;
 /// The most folders that a filter names.
 const FOLDERS: usize = 50;
 /// A second, in microseconds.
 const SECOND: i64 = 1_000_000;
 /// What a server returns for bytes that are no text.
 const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
+
+/// Reasons of gaps.
+const TOO_LARGE: &str = "its header is too large to be read";
+const UNREAD: &str = "the server found it and does not return it";
 
 /// Returns one page.
 pub(crate) fn search<H: Host + Http + Memo>(
@@ -90,12 +101,21 @@ struct Scan<'a, 'h, H> {
     budget: Budget,
     messages: Vec<Message>,
     gaps: Vec<Gap>,
+    /// When the call began.
+    began: i64,
+    /// Whether the cursor is another one than that of the call.
+    has_advanced: bool,
+    /// Whether the folders were listed again, because a message is in one that was not listed.
+    has_relisted: bool,
+    /// Messages that were downloaded before their turn, and the bytes of all.
+    raw: BTreeMap<String, Vec<u8>>,
+    downloaded: u64,
 }
 
 /// The messages of one request.
 struct Batch {
     ids: Vec<String>,
-    emails: Vec<Email>,
+    records: Records<Email>,
     is_last: bool,
 }
 
@@ -116,11 +136,21 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
             budget: Budget::default(),
             messages: Vec::new(),
             gaps: Vec::new(),
+            began: api.host.now(),
+            has_advanced: false,
+            has_relisted: false,
+            raw: BTreeMap::new(),
+            downloaded: 0,
         }
     }
 
     fn is_full(&self) -> bool {
-        self.messages.len() >= self.most || self.budget.is_spent()
+        self.messages.len() >= self.most || self.budget.is_spent() || self.has_advanced && self.is_late()
+    }
+
+    /// Returns whether the page ends because of what it costs. A page may be empty, and the next one goes on.
+    fn is_late(&self) -> bool {
+        self.downloaded >= DOWNLOADED || self.api.host.now().saturating_sub(self.began) >= LATE
     }
 
     fn page(mut self, is_over: bool, is_first: bool) -> MessagePage {
@@ -147,9 +177,16 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
             Err(Failure::TooLarge) => return self.skip(),
             Err(failure) => return Err(failure.into()),
         };
-        let Batch { ids, emails, is_last } = batch;
+        let Batch { ids, records, is_last } = batch;
+        if !self.has_relisted
+            && let Some(folders) = &self.folders
+            && !records.list.iter().all(|email| folders.know(&email.folders()))
+        {
+            self.has_relisted = true;
+            self.folders = Some(Folders::list(self.api)?);
+        }
         let Some(folders) = self.folders.take() else { return Ok(true) };
-        let found = self.read(&folders, &ids, emails);
+        let found = self.read(&folders, &ids, records);
         self.folders = Some(folders);
         let is_whole = found?;
         Ok(is_last && is_whole)
@@ -161,7 +198,7 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         let names: Vec<String> = self.fields.iter().map(|name| email::property(name)).collect();
         let mut properties = email::IDENTITY.to_vec();
         if !names.is_empty() {
-            properties.pop();
+            properties.retain(|property| *property != "headers");
             properties.extend(names.iter().map(String::as_str));
         }
         let most = self.api.account.calls;
@@ -185,19 +222,26 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         }
         let found = match next()? {
             Err(refusal) if refusal.is("anchorNotFound") && self.is_anchored => return Ok(None),
-            found => found.map_err(|refusal| refusal.error())?,
+            found => api::value(&found.map_err(|refusal| refusal.error())?)?,
         };
         let ids = ids(&found)?;
         let is_last = is_last(&found, ids.len(), self.limit);
-        let emails = if most >= 2 {
+        let records = if most >= 2 {
             match next()? {
                 Err(refusal) if refusal.is("requestTooLarge") => return Err(Failure::TooLarge),
-                answer => api::list(answer)?,
+                answer => api::records(answer)?,
             }
         } else {
-            self.api.get("Email/get", &ids.iter().map(String::as_str).collect::<Vec<_>>(), &properties)?
+            let mut all = Records { list: Vec::new(), not_found: Some(Vec::new()) };
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            self.api.each("Email/get", &ids, &properties, |records: Records<Email>, _| {
+                all.list.extend(records.list);
+                all.not_found.iter_mut().for_each(|all| all.extend(records.not_found.iter().flatten().cloned()));
+                Ok(())
+            })?;
+            all
         };
-        Ok(Some(Batch { ids, emails, is_last }))
+        Ok(Some(Batch { ids, records, is_last }))
     }
 
     fn query_call(&self) -> Call {
@@ -244,31 +288,44 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
     }
 
     /// Takes the messages that match into the page. Returns whether all were read.
-    fn read(&mut self, folders: &Folders, ids: &[String], emails: Vec<Email>) -> Result<bool, Error> {
-        let mut emails: std::collections::BTreeMap<String, Email> =
-            emails.into_iter().map(|email| (email.id.clone(), email)).collect();
-        let mut hits: BTreeSet<String> = BTreeSet::new();
-        if !self.fields.is_empty() {
-            for email in emails.values() {
-                let header = email.narrow_header(&self.fields);
-                if self.decide(folders, email, &header).is_some() {
-                    hits.insert(email.id.clone());
-                }
-            }
-            let whole = by_id(self.api, &hits.iter().map(String::as_str).collect::<Vec<_>>(), &email::IDENTITY)?;
-            emails.extend(whole);
-        }
+    fn read(&mut self, folders: &Folders, ids: &[String], records: Records<Email>) -> Result<bool, Error> {
+        let mut gone: BTreeSet<String> = records.not_found.into_iter().flatten().collect();
+        let mut emails: BTreeMap<String, Email> =
+            records.list.into_iter().map(|email| (email.id.clone(), email)).collect();
+        let is_hit = |email: &&Email| match email.narrow_header(&self.fields) {
+            Some(header) => self.decide(folders, email, &header).is_some(),
+            None => true,
+        };
+        let is_narrow = !self.fields.is_empty();
+        let hits: BTreeSet<String> = if is_narrow {
+            emails.values().filter(is_hit).map(|email| email.id.clone()).collect()
+        } else {
+            emails.keys().cloned().collect()
+        };
+        let mut whole = if is_narrow { BTreeMap::new() } else { std::mem::take(&mut emails) };
         for (number, id) in ids.iter().enumerate() {
-            let Some(email) = emails.get(id) else {
-                // It was deleted since the query.
-                self.go_on(id, None);
-                continue;
+            let email = emails.get(id).or_else(|| whole.get(id));
+            let received_at = email.and_then(Email::received_at);
+            let trouble = match email {
+                None => (!gone.contains(id)).then_some(UNREAD),
+                Some(email) => self.trouble(folders, email),
             };
-            let received_at = email.received_at();
-            if received_at.is_none() {
-                self.gaps.push(gap(id, "the server does not say when it was received"));
-            } else if self.fields.is_empty() || hits.contains(id) {
-                self.take(folders, email)?;
+            if let Some(why) = trouble {
+                self.gaps.push(gap(id, why));
+            } else if hits.contains(id) {
+                if !whole.contains_key(id) {
+                    let most = self.most.saturating_sub(self.messages.len()).clamp(1, HITS);
+                    let next = ids[number..].iter().filter(|id| hits.contains(*id));
+                    let next: Vec<&str> = next.map(String::as_str).take(most).collect();
+                    self.read_whole(&next, &mut whole, &mut gone)?;
+                }
+                let ahead: Vec<&Email> = ids[number..].iter().filter_map(|id| whole.get(id)).take(ATTACHED).collect();
+                if whole.contains_key(id) {
+                    self.take(folders, &ahead)?;
+                } else if !gone.contains(id) && self.gaps.last().is_none_or(|gap| gap.item != *id) {
+                    self.gaps.push(gap(id, UNREAD));
+                }
+                whole.remove(id);
             }
             self.go_on(id, received_at);
             if self.is_full() {
@@ -278,18 +335,69 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         Ok(true)
     }
 
+    /// Returns why it cannot be known whether a message matches.
+    fn trouble(&self, folders: &Folders, email: &Email) -> Option<&'static str> {
+        let Some(received_at) = email.received_at() else {
+            return Some("the server does not say when it was received");
+        };
+        let ids = email.folders();
+        let is_placed = folders.shown(&ids, |folder| self.is_wanted(folder)).is_some();
+        if is_placed || !matching::is_in_time(self.query, received_at) {
+            return None;
+        }
+        (ids.is_empty() || !folders.know(&ids)).then_some("it is in a folder that the server does not list")
+    }
+
+    /// Reads these messages with their headers, the first of them in any case.
+    fn read_whole(
+        &mut self,
+        ids: &[&str],
+        whole: &mut BTreeMap<String, Email>,
+        gone: &mut BTreeSet<String>,
+    ) -> Result<(), Error> {
+        let mut read = |ids: &[&str]| {
+            self.api.each("Email/get", ids, &email::IDENTITY, |records: Records<Email>, _| {
+                whole.extend(records.list.into_iter().map(|email| (email.id.clone(), email)));
+                gone.extend(records.not_found.into_iter().flatten());
+                Ok(())
+            })
+        };
+        match read(ids) {
+            // One of them has a header that is too large.
+            Err(Failure::TooLarge) => match read(&ids[..1]) {
+                Err(Failure::TooLarge) => {
+                    self.gaps.push(gap(ids[0], TOO_LARGE));
+                    Ok(())
+                }
+                read => Ok(read?),
+            },
+            read => Ok(read?),
+        }
+    }
+
     fn go_on(&mut self, id: &str, received_at: Option<i64>) {
         let known = self.cursor.as_ref().map(|cursor| cursor.received_at);
         let received_at = received_at.or(known).or(self.query.received_before).unwrap_or(i64::MAX);
         self.cursor = Some(Cursor { received_at, id: id.to_owned() });
         self.is_anchored = true;
+        self.has_advanced = true;
     }
 
-    fn take(&mut self, folders: &Folders, email: &Email) -> Result<(), Error> {
-        let header = email.header();
+    /// Takes the first of these messages into the page, if it matches. The others come next.
+    fn take(&mut self, folders: &Folders, ahead: &[&Email]) -> Result<(), Error> {
+        let Some(email) = ahead.first() else { return Ok(()) };
+        let Some(header) = email.header() else {
+            self.gaps.push(gap(&email.id, UNREAD));
+            return Ok(());
+        };
         let Some(mut message) = self.decide(folders, email, &header) else { return Ok(()) };
         if matching::needs_attachments(self.query) {
-            match attached::names(self.api, email, &header) {
+            if !attached::is_text_alone(&header) {
+                self.download(folders, ahead);
+                self.downloaded = self.downloaded.saturating_add(email.size);
+            }
+            let raw = self.raw.remove(&email.id);
+            match attached::names(self.api, email, &header, raw) {
                 Ok((names, is_whole)) => {
                     if is_whole && !matching::matches_attachments(self.query, &names) {
                         return Ok(());
@@ -313,12 +421,28 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         Ok(())
     }
 
+    /// Downloads the first of these messages with those that come next, where they are small.
+    fn download(&mut self, folders: &Folders, ahead: &[&Email]) {
+        if ahead.first().is_none_or(|email| self.raw.contains_key(&email.id) || !raw::is_small(email)) {
+            return;
+        }
+        let is_hit = |email: &&Email| {
+            email.header().is_some_and(|header| {
+                !attached::is_text_alone(&header) && self.decide(folders, email, &header).is_some()
+            })
+        };
+        let hits: Vec<&Email> = ahead.iter().copied().filter(is_hit).collect();
+        self.raw = raw::download_together(self.api, &hits, raw::LARGEST);
+    }
+
+    fn is_wanted(&self, folder: &Folder) -> bool {
+        place::is_wanted(self.query, folder.location.kind, &folder.location.path)
+    }
+
     /// Returns the message if it matches, as far as this part of its header shows.
     fn decide(&self, folders: &Folders, email: &Email, header: &[u8]) -> Option<Message> {
         let received_at = email.received_at()?;
-        let is_wanted =
-            |folder: &folder::Folder| place::is_wanted(self.query, folder.location.kind, &folder.location.path);
-        let folder = folders.shown(&email.folders(), is_wanted)?;
+        let folder = folders.shown(&email.folders(), |folder| self.is_wanted(folder))?;
         if !matching::is_in_time(self.query, received_at) {
             return None;
         }
@@ -347,7 +471,7 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         let found = self.api.one(self.query_call())?.map_err(|refusal| refusal.error())?;
         let ids = ids(&found)?;
         let Some(id) = ids.first() else { return Ok(true) };
-        self.gaps.push(gap(id, "its header is too large to be read"));
+        self.gaps.push(gap(id, TOO_LARGE));
         self.go_on(id, None);
         Ok(is_last(&found, ids.len(), self.limit))
     }

@@ -3,10 +3,11 @@
 use clawback_connector_jmap::Jmap;
 use clawback_connector_sdk::{
     Connector as _,
+    examiner::{Examined, Request},
     types::{Action, Effect, LocationKind, Receipt, Target},
 };
 
-use crate::server::{Server, aim, nowhere};
+use crate::server::{Fault, Server, aim, nowhere};
 
 fn receipt(effect: &Effect) -> &Receipt {
     match effect {
@@ -113,4 +114,133 @@ fn raw_bytes_and_readiness() {
         (Some("Recoverable Items"), Some("Recoverable Items"))
     );
     assert_eq!(connector.mailboxes(None, 10).unwrap().mailboxes, ["Ann@X"]);
+}
+
+/// Two deliveries of one message. Returns the target of the first, which is gone.
+fn twins(server: &Server, folder: &str) -> Target {
+    let header = "From: a@b\nSubject: x\nMessage-ID: <m@x>";
+    server.put("one", &["fi"], &[], &format!("Received: one\n{header}"));
+    server.put("two", &[folder], &[], &format!("Received: two\n{header}"));
+    let found = server.all();
+    assert_eq!(found[0].ref_.fingerprint, found[1].ref_.fingerprint);
+    let target = aim(found.iter().find(|one| one.ref_.locator == "one").unwrap());
+    server.mails.borrow_mut().retain(|mail| mail.id == "two");
+    target
+}
+
+#[test]
+fn a_twin_is_never_acted_on() {
+    for (action, folder, effect) in [
+        (Action::HardDelete, "fi", Effect::NotFound),
+        (Action::HardDelete, "fj", Effect::NotFound),
+        (Action::MoveToJunk, "fi", Effect::NotFound),
+        (Action::MoveToJunk, "fj", Effect::AlreadyInDestination),
+    ] {
+        let server = Server::new();
+        let target = twins(&server, folder);
+        assert_eq!(server.apply(action, &[target]), [effect], "{action:?} {folder}");
+        assert_eq!(server.state("two").unwrap().0, [folder]);
+    }
+    let server = Server::new();
+    let target = twins(&server, "FP");
+    let effects = server.apply(Action::MoveToJunk, &[target]);
+    assert!(matches!(&effects[0], Effect::MovedSince(place) if place.path == "Projects"), "{effects:?}");
+}
+
+#[test]
+fn a_twin_in_the_destination_is_no_success_of_a_message_that_vanished() {
+    let server = Server::new();
+    let header = "From: a@b\nSubject: x\nMessage-ID: <m@x>";
+    server.put("one", &["fi"], &[], header);
+    server.put("old", &["fj"], &[], header);
+    let target = aim(&server.all()[0]);
+    server.faults.borrow_mut().push_back(Fault::Vanish);
+    let effects = server.apply(Action::MoveToJunk, &[target]);
+    assert!(matches!(&effects[0], Effect::Failed(why) if why.contains("`Junk`")), "{effects:?}");
+    server.put("two", &["fi"], &[], "From: a@b\nSubject: y\nMessage-ID: <n@x>");
+    let target = aim(server.all().iter().find(|one| one.ref_.locator == "two").unwrap());
+    server.faults.borrow_mut().push_back(Fault::Vanish);
+    assert_eq!(server.apply(Action::MoveToJunk, &[target]), [Effect::NotFound]);
+}
+
+#[test]
+fn a_server_that_refuses_keywords_still_moves() {
+    for kind in ["tooManyKeywords", "forbidden"] {
+        let server = Server::new();
+        server.put("m", &["fi", "FP"], &[], "From: a@b\nSubject: x");
+        let target = aim(&server.all()[0]);
+        server.refused_keywords.set(Some(kind));
+        let effects = server.apply(Action::MoveToJunk, &[target]);
+        assert_eq!(receipt(&effects[0]).former.flags, ["label:FP"], "the receipt has the folders");
+        assert_eq!(server.state("m").unwrap(), (vec!["fj".into()], vec![]));
+    }
+}
+
+#[test]
+fn a_restore_whose_flags_are_refused_is_no_success() {
+    let server = Server::new();
+    server.put("m", &["fi"], &["$seen"], "From: a@b\nSubject: x");
+    let done = server.apply(Action::MoveToJunk, &[aim(&server.all()[0])]);
+    {
+        let mut mails = server.mails.borrow_mut();
+        mails[0].folders = vec!["fi".into()];
+        mails[0].keywords = vec!["$seen".into(), "$junk".into()];
+    }
+    server.refused_keywords.set(Some("forbidden"));
+    let effects = server.apply(Action::Restore, &[back(&done[0])]);
+    assert!(matches!(&effects[0], Effect::Failed(why) if why.contains("forbidden")), "{effects:?}");
+    server.refused_keywords.set(None);
+    server.faults.borrow_mut().push_back(Fault::Half);
+    let effects = server.apply(Action::Restore, &[back(&done[0])]);
+    assert!(matches!(effects[0], Effect::Succeeded(_)), "{effects:?}");
+    assert_eq!(server.state("m").unwrap().1, ["$seen"]);
+}
+
+#[test]
+fn mail_in_the_inbox_keeps_its_other_folders() {
+    let server = Server::new();
+    server.put("m", &["fi", "FP"], &[], "From: a@b\nSubject: x");
+    server.put("n", &["fi", "fj"], &[], "From: a@b\nSubject: y");
+    let targets: Vec<Target> = server.all().iter().map(aim).collect();
+    let effects = server.apply(Action::MoveToInbox, &targets);
+    assert_eq!(effects[0], Effect::AlreadyInDestination);
+    assert!(matches!(effects[1], Effect::Succeeded(_)), "it is in junk, too: {effects:?}");
+    assert_eq!(server.state("m").unwrap().0, ["FP", "fi"]);
+    assert_eq!(server.state("n").unwrap().0, ["fi"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_named_hides_no_message() {
+    let server = Server::new();
+    server.put("m", &["fi"], &[], "From: a@b\nSubject: x");
+    server.put("n", &["fi"], &[], "From: a@b\nSubject: y");
+    let refs: Vec<_> = server.all().into_iter().map(|message| message.ref_).collect();
+    server.folders.borrow_mut().push(("odd".into(), "two\nlines".into(), None, None));
+    server.mails.borrow_mut()[0].folders = vec!["odd".into()];
+    let located = Jmap::new(&server).locate("ann@x", &refs).unwrap();
+    let kinds: Vec<_> = located.iter().map(|one| one.sightings[0].location.kind).collect();
+    assert_eq!(kinds, [LocationKind::Unknown, LocationKind::Inbox]);
+}
+
+#[test]
+fn features_are_read_of_four_messages_at_once() {
+    let server = Server::new();
+    for number in 0..10 {
+        server.put(&format!("m{number}"), &["fi"], &[], &format!("From: a@b\nSubject: x {number}"));
+    }
+    let mut refs: Vec<_> = server.all().into_iter().map(|message| message.ref_).collect();
+    refs.insert(3, nowhere());
+    let request = Request {
+        key: (1, 2),
+        most: 1 << 20,
+        authentication_servers: Vec::new(),
+        own_relays: Vec::new(),
+        body_contains: Vec::new(),
+        urls: Vec::new(),
+        extra: Vec::new(),
+    };
+    let examined = Jmap::new(&server).examine("ann@x", &refs, &request).unwrap();
+    let is_found: Vec<bool> = examined.iter().map(|one| matches!(one, Examined::Features(_))).collect();
+    assert_eq!(is_found, [vec![true; 3], vec![false], vec![true; 7]].concat());
+    assert_eq!(server.most_at_once.get(), 4);
 }

@@ -93,3 +93,47 @@ fn a_batch_beyond_the_limits_is_split() {
     server.objects.set(3);
     assert_all(&server.apply(Action::SoftDelete, &targets));
 }
+
+#[test]
+fn a_pause_of_nothing_is_not_believed() {
+    for status in [429, 503] {
+        let (server, targets) = server(1);
+        server.faults.borrow_mut().extend(std::iter::repeat_n(Fault::Status(status, Some(0)), 100));
+        let refused = Jmap::new(&server).apply("ann@x", Action::MoveToJunk, &targets);
+        assert_eq!(refused, Err(Error::Throttled(Some(0))));
+        assert!(server.slept.borrow().len() < 20, "the API is not asked without end");
+        server.forget();
+        let refused = Jmap::new(&server).search("ann@x", &everything(), None, 10);
+        assert_eq!(refused, Err(Error::Throttled(Some(0))));
+        assert!(server.slept.borrow().len() < 40, "the session is not asked without end");
+    }
+}
+
+#[test]
+fn a_problem_is_read_with_its_status() {
+    let (server, _) = server(1);
+    let search = |fault: Fault| {
+        server.faults.borrow_mut().push_back(fault);
+        Jmap::new(&server).search("ann@x", &everything(), None, 10)
+    };
+    assert_eq!(search(Fault::Problem(503, "rateLimit", Some(30))), Err(Error::Throttled(Some(30_000))));
+    assert_eq!(search(Fault::Problem(503, "other", Some(30))), Err(Error::Throttled(Some(30_000))));
+    assert!(matches!(search(Fault::Problem(503, "serverUnavailable", None)), Err(Error::Transient(_))));
+    assert!(matches!(search(Fault::Problem(502, "other", None)), Err(Error::Transient(_))));
+    assert!(matches!(search(Fault::Problem(403, "other", None)), Err(Error::Denied(_))));
+    assert!(matches!(search(Fault::Problem(400, "notRequest", None)), Err(Error::Permanent(_))));
+    assert!(search(Fault::Problem(400, "rateLimit", Some(1))).is_ok());
+    assert_eq!(*server.slept.borrow(), [1_000]);
+}
+
+#[test]
+fn a_record_that_is_left_out_is_not_gone() {
+    let (server, targets) = server(1);
+    server.omitted.borrow_mut().push("m0".into());
+    let wanted = [targets[0].ref_.clone()];
+    for action in [Action::HardDelete, Action::MoveToJunk] {
+        let unknown = Jmap::new(&server).apply("ann@x", action, &targets);
+        assert!(matches!(unknown, Err(Error::Transient(_))), "{unknown:?}");
+    }
+    assert!(matches!(Jmap::new(&server).locate("ann@x", &wanted), Err(Error::Transient(_))));
+}

@@ -128,3 +128,128 @@ fn times_and_attachments() {
     let found = server.search(&query);
     assert_eq!((found.len(), found[0].attachments.as_slice()), (1, ["bad.exe".to_owned()].as_slice()));
 }
+
+const MULTIPART: &str = "From: a@b\nContent-Type: multipart/mixed; boundary=z";
+
+fn attach(server: &Server, id: &str, name: &str) {
+    let raw = format!(
+        "From: a@b\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n--z\r\nContent-Type: image/png; name={name}\r\n\r\n\
+         x\r\n--z--\r\n"
+    );
+    let mut mails = server.mails.borrow_mut();
+    mails.iter_mut().find(|mail| mail.id == id).unwrap().raw = raw.into_bytes();
+}
+
+fn bad() -> Query {
+    Query { attachment_name: vec!["bad".into()], ..everything() }
+}
+
+#[test]
+fn a_download_that_is_not_there_is_no_message_without_attachments() {
+    let server = Server::new();
+    server.put("a", &["fi"], &[], MULTIPART);
+    attach(&server, "a", "bad.exe");
+    let reference = server.all()[0].ref_.clone();
+    // The session that is kept names another address.
+    *server.downloads.borrow_mut() = "/elsewhere".into();
+    assert_eq!(ids(&server, &bad()), ["a"]);
+    server.longest_download.set(30);
+    let page = Jmap::new(&server).search("ann@x", &bad(), None, 10).unwrap();
+    assert_eq!((page.messages.len(), page.messages[0].cut.as_slice()), (1, ["attachments".to_owned()].as_slice()));
+    let cut = Jmap::new(&server).fetch_raw("ann@x", &reference, 1_000);
+    assert!(matches!(cut, Err(Error::Transient(_))), "{cut:?}");
+    assert_eq!(Jmap::new(&server).fetch_raw("ann@x", &reference, 20).unwrap().len(), 20);
+    // The API has the message, and the server of downloads has not.
+    server.has_no_downloads.set(true);
+    let page = Jmap::new(&server).search("ann@x", &bad(), None, 10).unwrap();
+    assert_eq!((page.messages.len(), page.gaps.len(), page.gaps[0].item.as_str()), (0, 1, "a"));
+    let missing = Jmap::new(&server).fetch_raw("ann@x", &reference, 1_000);
+    assert!(matches!(missing, Err(Error::Permanent(_))), "{missing:?}");
+}
+
+#[test]
+fn a_page_of_attachments_ends_in_time_and_the_next_goes_on() {
+    let server = Server::new();
+    for number in 0..60 {
+        let id = format!("m{number}");
+        server.put(&id, &["fi"], &[], MULTIPART);
+        attach(&server, &id, if number == 59 { "bad.exe" } else { "good.png" });
+    }
+    server.tick.set(1_000_000);
+    let (mut pages, mut found, mut cursor) = (0, 0, None);
+    loop {
+        let before = server.requests.borrow().len();
+        let page = Jmap::new(&server).search("ann@x", &bad(), cursor.as_deref(), 100).unwrap();
+        assert!(server.requests.borrow().len() - before < 30, "a call ends after 20 seconds");
+        pages += 1;
+        found += page.messages.len();
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, pages > 2), (1, true));
+    assert_eq!(server.most_at_once.get(), 4);
+}
+
+#[test]
+fn fields_that_the_server_does_not_return_are_not_missing() {
+    for (is_lower, has_no_fields) in [(true, false), (false, true)] {
+        let server = Server::new();
+        server.put("a", &["fi"], &[], "From: a@b\nSubject: Parcel");
+        server.put("b", &["fi"], &[], "From: a@b\nSubject: Lunch");
+        server.is_lower.set(is_lower);
+        server.has_no_fields.set(has_no_fields);
+        let query = Query { subject_contains: vec!["parcel".into()], ..everything() };
+        assert_eq!(ids(&server, &query), ["a"]);
+    }
+}
+
+#[test]
+fn a_message_in_a_folder_that_is_made_meanwhile_is_found() {
+    let server = Server::new();
+    server.put("a", &["new"], &[], "From: a@b\nSubject: Parcel");
+    server.late_folders.borrow_mut().push(("new".into(), "New".into(), None, None));
+    let query = Query { subject_contains: vec!["parcel".into()], ..everything() };
+    let found = server.search(&query);
+    assert_eq!((found.len(), found[0].location.path.as_str()), (1, "New"));
+    server.put("b", &["never"], &[], "From: a@b\nSubject: Parcel");
+    let page = Jmap::new(&server).search("ann@x", &query, None, 10).unwrap();
+    assert_eq!((page.messages.len(), page.gaps.len(), page.gaps[0].item.as_str()), (1, 1, "b"));
+}
+
+#[test]
+fn a_message_that_is_left_out_is_a_gap() {
+    let server = Server::new();
+    server.put("a", &["fi"], &[], "From: a@b\nSubject: Parcel");
+    server.omitted.borrow_mut().push("a".into());
+    let page = Jmap::new(&server).search("ann@x", &everything(), None, 10).unwrap();
+    assert_eq!((page.messages.len(), page.gaps.len()), (0, 1));
+}
+
+#[test]
+fn a_hit_whose_header_is_too_large_is_a_gap() {
+    let server = Server::new();
+    for number in 0..6 {
+        server.put(&format!("m{number}"), &["fi"], &[], "From: a@b\nSubject: Parcel");
+    }
+    server.put("huge", &["fi"], &[], &format!("From: a@b\nSubject: Parcel\nX-Long: {}", "y".repeat(9_000)));
+    server.put("last", &["fi"], &[], "From: a@b\nSubject: Parcel");
+    server.largest_answer.set(6_000);
+    let query = Query { subject_contains: vec!["parcel".into()], ..everything() };
+    let page = Jmap::new(&server).search("ann@x", &query, None, 100).unwrap();
+    assert_eq!((page.messages.len(), page.gaps.len(), page.gaps[0].item.as_str()), (7, 1, "huge"));
+}
+
+#[test]
+fn an_answer_beyond_the_memory_of_a_call_is_read_in_parts() {
+    let server = Server::new();
+    let header = format!("From: a@b\nSubject: Parcel{}", format!("\nX: {}", "y".repeat(996)).repeat(700));
+    for number in 0..14 {
+        server.put(&format!("m{number}"), &["fi"], &[], &header);
+    }
+    let query = Query { subject_contains: vec!["parcel".into()], ..everything() };
+    assert_eq!((ids(&server, &query).len(), ids(&server, &everything()).len()), (14, 14));
+    let largest = server.largest_sent.get();
+    assert!(largest > 8 << 20, "the server sends as much as it is asked for: {largest}");
+}

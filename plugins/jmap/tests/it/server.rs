@@ -35,6 +35,10 @@ pub(crate) type Folder = (String, String, Option<String>, Option<String>);
 pub(crate) enum Fault {
     /// This status, with Retry-After in seconds if it is given.
     Status(u16, Option<u64>),
+    /// This status with a problem of this kind, and Retry-After in seconds if it is given.
+    Problem(u16, &'static str, Option<u64>),
+    /// The messages of the next `Email/set` are deleted before it.
+    Vanish,
     /// All calls of the next request with `Email/set` are answered with this error. Nothing is done.
     Refuse(&'static str),
     /// The next `Email/set` acts on every second message and answers `serverPartialFail`.
@@ -55,6 +59,26 @@ pub(crate) struct Server {
     pub(crate) api: RefCell<String>,
     pub(crate) requests: RefCell<Vec<String>>,
     pub(crate) slept: RefCell<Vec<u64>>,
+    /// Messages that `Email/get` leaves out without a word.
+    pub(crate) omitted: RefCell<Vec<String>>,
+    /// Whether properties of single fields are answered in lower case, and whether they are left out.
+    pub(crate) is_lower: Cell<bool>,
+    pub(crate) has_no_fields: Cell<bool>,
+    /// Folders that are there after the next list of folders.
+    pub(crate) late_folders: RefCell<Vec<Folder>>,
+    /// How updates of keywords are refused.
+    pub(crate) refused_keywords: Cell<Option<&'static str>>,
+    /// Where downloads are, and the most bytes of one.
+    pub(crate) downloads: RefCell<String>,
+    pub(crate) longest_download: Cell<usize>,
+    pub(crate) has_no_downloads: Cell<bool>,
+    /// The largest answer.
+    pub(crate) largest_sent: Cell<usize>,
+    /// Microseconds that each request takes.
+    pub(crate) tick: Cell<i64>,
+    clock: Cell<i64>,
+    /// The most requests that were sent at once.
+    pub(crate) most_at_once: Cell<usize>,
     memo: RefCell<BTreeMap<(bool, String), Vec<u8>>>,
     made: Cell<usize>,
 }
@@ -76,6 +100,8 @@ impl Server {
         server.objects.set(500);
         server.largest_answer.set(usize::MAX);
         *server.api.borrow_mut() = "/jmap/".into();
+        *server.downloads.borrow_mut() = "/down".into();
+        server.longest_download.set(usize::MAX);
         server
     }
 
@@ -110,6 +136,11 @@ impl Server {
 
     pub(crate) fn folder(&self, name: &str) -> String {
         self.folders.borrow().iter().find(|folder| folder.1 == name).unwrap().0.clone()
+    }
+
+    /// Loses what is kept between calls.
+    pub(crate) fn forget(&self) {
+        self.memo.borrow_mut().clear();
     }
 
     pub(crate) fn search(&self, query: &Query) -> Vec<Message> {
@@ -166,7 +197,12 @@ impl Server {
         let list: Vec<Value> = all
             .map(|(id, name, parent, role)| json!({ "id": id, "name": name, "parentId": parent, "role": role }))
             .collect();
-        if list.len() > self.objects.get() { Err("requestTooLarge") } else { Ok(json!({ "list": list })) }
+        if list.len() > self.objects.get() {
+            return Err("requestTooLarge");
+        }
+        drop(folders);
+        self.folders.borrow_mut().append(&mut self.late_folders.borrow_mut());
+        Ok(json!({ "list": list }))
     }
 
     fn make_folder(&self, record: &Value) -> Value {
@@ -236,9 +272,9 @@ impl Server {
             arguments["properties"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
         let mails = self.mails.borrow();
         let (mut list, mut missing) = (Vec::new(), Vec::new());
-        for id in ids {
+        for id in ids.into_iter().filter(|id| !self.omitted.borrow().iter().any(|one| one == id)) {
             match mails.iter().find(|mail| mail.id == id) {
-                Some(mail) => list.push(record(mail, &properties)),
+                Some(mail) => list.push(self.record(mail, &properties)),
                 None => missing.push(id),
             }
         }
@@ -263,10 +299,30 @@ impl Server {
         Ok(json!({ "updated": updated, "notUpdated": refused }))
     }
 
+    fn record(&self, mail: &Mail, properties: &[&str]) -> Value {
+        let mut record = record(mail, properties);
+        let fields = record.as_object_mut().unwrap();
+        if self.has_no_fields.get() {
+            fields.retain(|key, _| !key.starts_with("header:"));
+        }
+        if self.is_lower.get() {
+            let lower = |(key, value): (String, Value)| {
+                let key = if key.starts_with("header:") { key.to_lowercase() } else { key };
+                (key, value)
+            };
+            *fields = std::mem::take(fields).into_iter().map(lower).collect();
+        }
+        record
+    }
+
     fn update(&self, id: &str, patch: &Map<String, Value>) -> Result<(), &'static str> {
         let folders = self.folders.borrow();
         let mut mails = self.mails.borrow_mut();
         let mail = mails.iter_mut().find(|mail| mail.id == id).ok_or("notFound")?;
+        if let Some(kind) = self.refused_keywords.get().filter(|_| patch.keys().any(|key| key.starts_with("keywords")))
+        {
+            return Err(kind);
+        }
         for (key, value) in patch {
             let names = || value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
             match key.as_str() {
@@ -291,6 +347,7 @@ impl Server {
 
     fn serve(&self, request: &Request) -> Result<Response, HttpError> {
         let response = |status: u16, body: Vec<u8>| Response { status, headers: Vec::new(), body };
+        self.clock.set(self.clock.get() + self.tick.get());
         self.requests.borrow_mut().push(format!("{} {}", request.method, request.path));
         let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let is_set = request.body.windows(9).any(|window| window == b"Email/set");
@@ -299,6 +356,11 @@ impl Server {
             Some(Fault::Status(status, pause)) => {
                 let headers = pause.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
                 return Ok(Response { status, headers: headers.into_iter().collect(), body: Vec::new() });
+            }
+            Some(Fault::Problem(status, kind, pause)) => {
+                let headers = pause.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
+                let body = json!({ "type": format!("urn:ietf:params:jmap:error:{kind}") }).to_string().into_bytes();
+                return Ok(Response { status, headers: headers.into_iter().collect(), body });
             }
             Some(fault) if !is_set => {
                 self.faults.borrow_mut().push_front(fault);
@@ -313,9 +375,11 @@ impl Server {
             }
             ("GET", "/jmap/session") => return Ok(response(200, self.session().to_string().into_bytes())),
             ("GET", path) => {
-                let id = path.strip_prefix("/down/a1/b").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+                let start = format!("{}/a1/b", self.downloads.borrow());
+                let id = path.strip_prefix(&start).and_then(|rest| rest.split('/').next()).unwrap_or_default();
                 let mails = self.mails.borrow();
-                let raw = mails.iter().find(|mail| mail.id == id).map(|mail| mail.raw.clone());
+                let raw = mails.iter().find(|mail| mail.id == id && !self.has_no_downloads.get());
+                let raw = raw.map(|mail| mail.raw[..mail.raw.len().min(self.longest_download.get())].to_vec());
                 return Ok(raw.map_or_else(|| response(404, Vec::new()), |raw| response(200, raw)));
             }
             ("POST", path) if path == *self.api.borrow() => {}
@@ -330,6 +394,11 @@ impl Server {
         let mut answers: Vec<Value> = Vec::new();
         match fault {
             Some(Fault::Refuse(kind)) => answers.push(refusal(kind)),
+            Some(Fault::Vanish) => {
+                let ids = body["methodCalls"][0][1]["update"].as_object().unwrap();
+                self.mails.borrow_mut().retain(|mail| !ids.contains_key(&mail.id));
+                answers.push(self.answer(&body["methodCalls"][0], &[]));
+            }
             Some(Fault::Half) => {
                 let update = body["methodCalls"][0][1]["update"].as_object_mut().unwrap();
                 let half: Vec<String> = update.keys().skip(1).step_by(2).cloned().collect();
@@ -348,6 +417,7 @@ impl Server {
             }
         }
         let text = json!({ "methodResponses": answers, "sessionState": "0" }).to_string().into_bytes();
+        self.largest_sent.set(self.largest_sent.get().max(text.len()));
         if text.len() > self.largest_answer.get() {
             return Err(HttpError::TooLarge(text.len() as u64));
         }
@@ -357,7 +427,7 @@ impl Server {
     fn session(&self) -> Value {
         json!({
             "username": "ann@x", "apiUrl": format!("https://mail.example{}", self.api.borrow()),
-            "downloadUrl": "https://mail.example/down/{accountId}/{blobId}/{name}?type={type}",
+            "downloadUrl": format!("https://mail.example{}/{{accountId}}/{{blobId}}/{{name}}?type={{type}}", self.downloads.borrow()),
             "capabilities": { "urn:ietf:params:jmap:core": {
                 "maxCallsInRequest": self.calls.get(), "maxObjectsInGet": self.objects.get(),
                 "maxObjectsInSet": self.objects.get(),
@@ -401,7 +471,7 @@ impl Host for &Server {
     fn log(&self, _: Level, _: &str) {}
 
     fn now(&self) -> i64 {
-        NOON * 1_000_000
+        NOON * 1_000_000 + self.clock.get()
     }
 
     fn sleep(&self, time: Duration) {
@@ -415,6 +485,7 @@ impl Http for &Server {
     }
 
     fn send_many(&self, requests: &[Request]) -> Vec<Result<Response, HttpError>> {
+        self.most_at_once.set(self.most_at_once.get().max(requests.len()));
         requests.iter().map(|request| self.serve(request)).collect()
     }
 
