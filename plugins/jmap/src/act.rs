@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     api::{Api, Failure},
-    email::{self, Email, by_id, identified},
+    email::{self, Email, Named, by_id, identified},
     folder::{Folder, Folders, ensure},
     label, locate,
     order::{Order, Wish},
@@ -61,7 +61,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     fn verify(&mut self) -> Result<Vec<Order>, Error> {
         let targets = self.targets;
         let refs: Vec<&MessageRef> = targets.iter().map(|target| &target.ref_).collect();
-        let found = identified(self.api, &refs)?;
+        let found: Vec<Option<Email>> = identified(self.api, &refs)?.into_iter().map(Named::message).collect();
         let mut acted: BTreeSet<String> = BTreeSet::new();
         let lost: Vec<usize> = (0..targets.len()).filter(|at| found[*at].is_none()).collect();
         if self.action == Action::HardDelete {

@@ -254,23 +254,40 @@ pub(crate) fn by_id<H: Host + Http + Memo>(
     Ok(all)
 }
 
-/// Returns of each of these messages whether its id names it, by its fingerprint. Fails like [`by_id`].
-pub(crate) fn identified<H: Host + Http + Memo>(
-    api: &Api<'_, H>,
-    refs: &[&MessageRef],
-) -> Result<Vec<Option<Email>>, Error> {
+/// What an id names.
+#[derive(Debug, Clone)]
+pub(crate) enum Named {
+    /// The message.
+    Message(Box<Email>),
+    /// A message with another fingerprint.
+    Other,
+    /// Nothing, as the server says, or as the locator is no id.
+    Nothing,
+}
+
+impl Named {
+    pub(crate) fn message(self) -> Option<Email> {
+        match self {
+            Self::Message(email) => Some(*email),
+            Self::Other | Self::Nothing => None,
+        }
+    }
+}
+
+/// Returns what the ids of these messages name, compared by the fingerprints. Fails like [`by_id`].
+pub(crate) fn identified<H: Host + Http + Memo>(api: &Api<'_, H>, refs: &[&MessageRef]) -> Result<Vec<Named>, Error> {
     let mut wanted: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, one) in refs.iter().enumerate() {
         wanted.entry(&one.locator).or_default().push(at);
     }
     let locators: Vec<&str> = wanted.keys().copied().collect();
-    let mut found = vec![None; refs.len()];
+    let mut found = vec![Named::Nothing; refs.len()];
     read(api, &locators, &IDENTITY, |email| {
-        let same = wanted.get(email.id.as_str()).into_iter().flatten();
-        let same: Vec<usize> = same.copied().filter(|at| email.is(&refs[*at].fingerprint)).collect();
+        let named = wanted.get(email.id.as_str()).into_iter().flatten();
+        let named: Vec<(usize, bool)> = named.map(|at| (*at, email.is(&refs[*at].fingerprint))).collect();
         let email = email.without_header();
-        for at in same {
-            found[at] = Some(email.clone());
+        for (at, is_it) in named {
+            found[at] = if is_it { Named::Message(Box::new(email.clone())) } else { Named::Other };
         }
     })?;
     Ok(found)

@@ -3,7 +3,7 @@
 //! The host sends the requests and adds the authorization; the connector names endpoints and paths only. The cost is
 //! counted in requests: one for a page of a search without hits, one more for its hits, three for an action.
 //!
-//! Trusted: an Email id names one message as long as it exists, wherever it lies; what `Email/get` returns after an act
+//! Trusted: an Email id names one message as long as it exists, wherever it lies, and nothing after that; what `Email/get` returns after an act
 //! was answered. Not trusted: `updated`, which a server also answers to a move that was made before, and anything a
 //! sender wrote. Conditions of `Email/query` on texts are not used: they search an index, or compare with what the
 //! server makes of a field (Cyrus 3.6 sees the last of several From fields only). The connector reads these fields and

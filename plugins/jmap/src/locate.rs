@@ -1,5 +1,5 @@
-//! The current places of messages. An id stays when a message moves, so nearly all are found by it. A server that gives
-//! a copy another id is asked for the Message-ID.
+//! The current places of messages. An id stays when a message moves, and names nothing when the message is gone: what is
+//! like it then is another message, such as another delivery.
 
 use clawback_connector_sdk::{
     host::{Host, Http, Memo},
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    email::{Email, identified, with_fingerprints},
+    email::{Email, Named, identified, with_fingerprints},
     folder::Folders,
     protocol::Call,
     search::ids,
@@ -25,11 +25,17 @@ pub(crate) fn locate<H: Host + Http + Memo>(api: &Api<'_, H>, refs: &[MessageRef
     let folders = Folders::list(api)?;
     let refs: Vec<&MessageRef> = refs.iter().collect();
     let known = identified(api, &refs)?;
-    let lost: Vec<&MessageRef> =
-        refs.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(one, _)| *one).collect();
-    let mut copies = copies(api, &lost)?.into_iter();
-    let located = refs.into_iter().zip(known).map(|(wanted, known)| {
-        let found = known.map_or_else(|| copies.next().unwrap_or_default(), |email| vec![email]);
+    // Where the id names another message, these are new ids, such as those of a server that was restored.
+    let is_other = |named: &Named| matches!(named, Named::Other);
+    let others: Vec<&MessageRef> =
+        refs.iter().zip(&known).filter(|(_, named)| is_other(named)).map(|(one, _)| *one).collect();
+    let mut copies = copies(api, &others)?.into_iter();
+    let located = refs.into_iter().zip(known).map(|(wanted, named)| {
+        let found = match named {
+            Named::Message(email) => vec![*email],
+            Named::Other => copies.next().unwrap_or_default(),
+            Named::Nothing => Vec::new(),
+        };
         let sightings = found.iter().map(|email| email.sighting(&folders, wanted)).collect();
         Located { locator: wanted.locator.clone(), sightings }
     });

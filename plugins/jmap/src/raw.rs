@@ -12,8 +12,7 @@ use clawback_connector_sdk::{
 
 use crate::{
     api::Api,
-    email::{Email, PLACE, by_id, identified},
-    locate,
+    email::{Email, Named, PLACE, by_id, identified},
     session::{API, DOWNLOAD},
 };
 
@@ -29,12 +28,8 @@ pub(crate) fn fetch<H: Host + Http + Memo>(
     message: &MessageRef,
     most: u64,
 ) -> Result<Vec<u8>, Error> {
-    let known = identified(api, &[message])?.into_iter().flatten().next();
-    let found = match known {
-        Some(email) => Some(email),
-        None => locate::copies(api, &[message])?.into_iter().flatten().next(),
-    };
-    download(api, &found.ok_or_else(gone)?, most)
+    let known = identified(api, &[message])?.into_iter().find_map(Named::message);
+    download(api, &known.ok_or_else(gone)?, most)
 }
 
 /// Returns the features of these messages, in order.
@@ -44,14 +39,15 @@ pub(crate) fn examine<H: Host + Http + Memo>(
     request: &examiner::Request,
 ) -> Result<Vec<Examined>, Error> {
     let known = identified(api, &refs.iter().collect::<Vec<_>>())?;
+    let known: Vec<Option<Email>> = known.into_iter().map(Named::message).collect();
     let mut examined = Vec::with_capacity(refs.len());
-    for (refs, known) in refs.chunks(TOGETHER).zip(known.chunks(TOGETHER)) {
+    for known in known.chunks(TOGETHER) {
         let emails: Vec<&Email> = known.iter().flatten().collect();
         let mut together = download_together(api, &emails, request.most);
-        for (message, email) in refs.iter().zip(known) {
+        for email in known {
             let raw = match email {
                 Some(email) => together.remove(&email.id).map_or_else(|| download(api, email, request.most), Ok),
-                None => fetch(api, message, request.most),
+                None => Err(gone()),
             };
             examined.push(match raw {
                 Ok(raw) => Examined::Features(features::of(&raw, request)),

@@ -4,7 +4,7 @@ use clawback_connector_jmap::Jmap;
 use clawback_connector_sdk::{
     Connector as _,
     examiner::{Examined, Request},
-    types::{Action, Effect, LocationKind, Receipt, Target},
+    types::{Action, Effect, Error, LocationKind, Receipt, Target},
 };
 
 use crate::server::{Fault, Server, aim, nowhere};
@@ -138,6 +138,10 @@ fn a_twin_is_never_acted_on() {
     ] {
         let server = Server::new();
         let target = twins(&server, folder);
+        let connector = Jmap::new(&server);
+        let located = connector.locate("ann@x", std::slice::from_ref(&target.ref_)).unwrap();
+        assert!(located[0].sightings.is_empty(), "a twin is no sighting, and proves no act");
+        assert!(matches!(connector.fetch_raw("ann@x", &target.ref_, 9), Err(Error::NotFound(_))));
         assert_eq!(server.apply(action, &[target]), [effect], "{action:?} {folder}");
         assert_eq!(server.state("two").unwrap().0, [folder]);
     }
@@ -161,6 +165,17 @@ fn a_twin_in_the_destination_is_no_success_of_a_message_that_vanished() {
     let target = aim(server.all().iter().find(|one| one.ref_.locator == "two").unwrap());
     server.faults.borrow_mut().push_back(Fault::Vanish);
     assert_eq!(server.apply(Action::MoveToJunk, &[target]), [Effect::NotFound]);
+}
+
+#[test]
+fn an_id_of_another_message_is_no_proof_that_one_is_gone() {
+    let server = Server::new();
+    server.put("one", &["fi"], &[], "From: a@b\nSubject: x\nMessage-ID: <m@x>");
+    let reference = server.all()[0].ref_.clone();
+    server.mails.borrow_mut()[0].id = "two".into();
+    server.put("one", &["fi"], &[], "From: a@b\nSubject: y\nMessage-ID: <n@x>");
+    let located = Jmap::new(&server).locate("ann@x", &[reference]).unwrap();
+    assert_eq!(located[0].sightings[0].ref_.locator, "two");
 }
 
 #[test]
