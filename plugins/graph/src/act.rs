@@ -1,7 +1,5 @@
-//! Actions on messages: check, act, confirm.
-//!
-//! The answer 201 to a move shows the message in its new folder, which is the receipt. Every other answer is followed by
-//! a question where the message is. A hard delete is confirmed by an id that is gone.
+//! Actions on messages: check, then act. The answer 201 to a move shows the message in its new folder, which is the
+//! receipt; all others are to be confirmed.
 
 use std::collections::HashSet;
 
@@ -21,7 +19,7 @@ use crate::{
     locate,
     places::{Places, Spot},
     record,
-    refusal::{Reply, TOO_LARGE},
+    refusal::Reply,
     wire::Mail,
 };
 
@@ -37,29 +35,26 @@ pub(crate) struct Checked {
     pub(crate) at: usize,
     pub(crate) mail: Mail,
     from: Location,
-    to: Option<MailFolder>,
+    pub(crate) to: Option<MailFolder>,
 }
 
 /// The state of one call.
 pub(crate) struct Run<'c, 'a, H> {
     pub(crate) client: &'c Client<'a, H>,
-    places: Places<'c, 'a, H>,
-    action: Action,
+    pub(crate) places: Places<'c, 'a, H>,
+    pub(crate) action: Action,
     pub(crate) targets: &'c [Target],
     pub(crate) effects: Vec<Option<Effect>>,
     /// Restored messages, and those that were in their former folder before: with the flags that they have.
     pub(crate) home: Vec<(usize, String, Vec<String>)>,
     /// Messages that belong to a target.
-    claimed: HashSet<String>,
-    ready: Vec<Checked>,
+    pub(crate) claimed: HashSet<String>,
+    pub(crate) ready: Vec<Checked>,
     /// Whether messages are moved again, after the folders were listed again.
-    is_second: bool,
+    pub(crate) is_second: bool,
     /// Why the call ends with an error although messages were acted on: some may still move.
-    unclear: Option<Error>,
+    pub(crate) unclear: Option<Error>,
 }
-
-/// The pauses before messages are looked for again whose move may still go on, in milliseconds.
-const PAUSES: [u64; 2] = [1_000, 3_000];
 
 /// Returns one outcome per target, in order.
 pub(crate) fn apply<H: Host + Http + Memo>(
@@ -165,7 +160,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     }
 
     /// Decides what to do with a message.
-    fn judge(&mut self, at: usize, mail: Mail) -> Result<(), Error> {
+    pub(crate) fn judge(&mut self, at: usize, mail: Mail) -> Result<(), Error> {
         if !self.claimed.insert(mail.id.clone()) {
             self.fail(at, "it was named twice in one call".into());
             return Ok(());
@@ -260,7 +255,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     }
 
     /// Moves messages.
-    fn carry(&mut self, ready: Vec<Checked>) -> Result<(), Error> {
+    pub(crate) fn carry(&mut self, ready: Vec<Checked>) -> Result<(), Error> {
         let part = |one: &Checked| {
             let to = one.to.as_ref().map(|to| to.id.as_str());
             Part::post(format!("{}/move", address::message(&one.mail.id)), Some(json!({ "destinationId": to })))
@@ -279,121 +274,15 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     }
 
     /// Deletes messages for good, and confirms that each is gone.
-    fn delete(&mut self, ready: Vec<Checked>) -> Result<(), Error> {
+    pub(crate) fn delete(&mut self, ready: Vec<Checked>) -> Result<(), Error> {
         let part = |one: &Checked| Part::post(format!("{}/permanentDelete", address::message(&one.mail.id)), None);
         let replies = self.client.batch(&ready.iter().map(part).collect::<Vec<_>>())?;
         end_if_denied(&replies, "the messages cannot be deleted")?;
         self.confirm(ready.into_iter().zip(replies).collect())
     }
 
-    /// Asks where messages are whose answer does not show it.
-    fn confirm(&mut self, mut open: Vec<(Checked, Reply)>) -> Result<(), Error> {
-        let what = if self.action == Action::HardDelete { "it was not deleted" } else { "it was not moved" };
-        let (mut later, mut again, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-        for pause in PAUSES.map(Some).into_iter().chain([None]) {
-            let asks: Vec<Part> = open.iter().map(|(one, _)| locate::ask(&one.mail.id)).collect();
-            let mut waiting = Vec::new();
-            for ((one, acted), reply) in open.into_iter().zip(self.client.batch(&asks)?) {
-                let mail = match locate::read(&reply) {
-                    Ok(mail) => mail,
-                    Err(error @ (Error::Throttled(_) | Error::Transient(_))) => return Err(error),
-                    Err(_) => {
-                        self.fail(one.at, reply.why("nothing shows whether it was done"));
-                        continue;
-                    }
-                };
-                let spot = match &mail {
-                    Some(mail) if is_in(&one, mail) => {
-                        self.succeed(&one, Some(mail));
-                        continue;
-                    }
-                    Some(mail) if mail.parent_folder_id != one.mail.parent_folder_id => {
-                        self.places.spot(mail.parent_folder_id.as_deref())?
-                    }
-                    Some(mail) if acted.is_missing() && one.to.is_some() && !self.is_second => {
-                        again.push((one.at, mail.clone()));
-                        continue;
-                    }
-                    Some(mail) if acted.code == TOO_LARGE && !self.is_second => {
-                        // It was refused, or throttled, and the answer that said so could not be read.
-                        again.push((one.at, mail.clone()));
-                        continue;
-                    }
-                    Some(_) if acted.may_go_on() => {
-                        waiting.push((one, acted));
-                        continue;
-                    }
-                    Some(_) => {
-                        self.fail(one.at, acted.why(what));
-                        later.extend(acted.is_unclear().then_some(acted));
-                        continue;
-                    }
-                    None => Spot::Gone,
-                };
-                let may_be_done = acted.is_success() || acted.is_unclear();
-                match spot {
-                    Spot::Gone if self.action == Action::HardDelete && may_be_done => self.succeed(&one, None),
-                    Spot::Gone if may_be_done => lost.push(one),
-                    Spot::Gone => self.effects[one.at] = Some(Effect::NotFound),
-                    spot => self.effects[one.at] = Some(Effect::MovedSince(spot.location())),
-                }
-            }
-            open = waiting;
-            match pause {
-                _ if open.is_empty() => break,
-                Some(pause) if self.client.has_patience(pause) => self.client.pause(pause)?,
-                _ => break,
-            }
-        }
-        // They are in place, and may still move: nothing is final.
-        for (one, acted) in open {
-            self.fail(one.at, acted.why(what));
-            self.unclear = Some(Error::Transient(acted.why(what)));
-        }
-        self.seek(lost)?;
-        if !again.is_empty() {
-            // The message is there, so the folder is gone since it was listed.
-            self.is_second = true;
-            self.places.refresh()?;
-            for (at, mail) in again {
-                self.claimed.remove(&mail.id);
-                self.judge(at, mail)?;
-            }
-            let ready = std::mem::take(&mut self.ready);
-            if self.action == Action::HardDelete {
-                self.delete(ready)?;
-            } else {
-                self.carry(ready)?;
-            }
-        }
-        // An outage is none of a message: the host tries again.
-        let has_other = self.effects.iter().flatten().any(|effect| !matches!(effect, Effect::Failed(_)));
-        let failed = self.effects.iter().flatten().count();
-        match later.first() {
-            Some(first) if later.len() == failed && !has_other => Err(first.error(what)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Looks into the destination for messages that were moved, perhaps, and whose id is gone.
-    fn seek(&mut self, lost: Vec<Checked>) -> Result<(), Error> {
-        let wanted: Vec<&MessageRef> = lost.iter().map(|one| &self.targets[one.at].ref_).collect();
-        for (one, mails) in lost.iter().zip(find(self.client, &mut self.places, &wanted)?) {
-            let is_new = |mail: &&Mail| is_in(one, mail) && !self.claimed.contains(&mail.id);
-            let found: Vec<Mail> = mails.iter().filter(is_new).cloned().collect();
-            // One of several would be a guess.
-            if let [mail] = found.as_slice() {
-                self.claimed.insert(mail.id.clone());
-                self.succeed(one, Some(mail));
-            } else {
-                self.effects[one.at] = Some(Effect::NotFound);
-            }
-        }
-        Ok(())
-    }
-
     /// Notes a message that was moved, as it is now, or deleted.
-    fn succeed(&mut self, one: &Checked, moved: Option<&Mail>) {
+    pub(crate) fn succeed(&mut self, one: &Checked, moved: Option<&Mail>) {
         let former = flags::of(&one.mail);
         let id = moved.map(|mail| mail.id.as_str());
         if let Some(mail) = moved {
@@ -414,7 +303,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     }
 }
 
-fn is_in(one: &Checked, mail: &Mail) -> bool {
+pub(crate) fn is_in(one: &Checked, mail: &Mail) -> bool {
     address::is_id(&mail.id) && one.to.as_ref().is_some_and(|to| mail.parent_folder_id.as_deref() == Some(&to.id))
 }
 

@@ -1,7 +1,6 @@
 //! The folders of a mailbox: the well-known ones by one batch, the others by one listing of the whole tree, or level by
 //! level where a store has no such listing: some clouds, and mailboxes that are full.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -17,8 +16,7 @@ use serde_json::json;
 use crate::{
     address::{self, quoted},
     client::{Client, Part},
-    link,
-    refusal::Reply,
+    tree::{self, REFUSED},
     wire::{Folder, Page},
 };
 
@@ -34,17 +32,12 @@ const KNOWN: [(&str, LocationKind); 7] = [
 ];
 const RECOVERABLE: &str = "recoverableitemsdeletions";
 const QUARANTINE: &str = "quarantine";
-const REFUSED: &str = "the folders cannot be listed";
 const MEMO: &str = "folders-2";
 /// The most folders of one value that is kept, which may have 64 KiB.
 const A_PIECE: usize = 200;
 /// How long a listing is good. Ids stay, names and new folders are looked up again where they matter.
 const LIFETIME: Duration = Duration::from_mins(3);
-/// The properties of a folder, and the most folders of one request.
-pub(crate) const SELECT: &str = "id,displayName,parentFolderId,isHidden,childFolderCount";
-const TOP: &str = "250";
-/// The most pages of folders, of at least ten each, and the deepest folder.
-const PAGES: usize = 1_000;
+/// The deepest folder.
 const DEEPEST: usize = 300;
 
 /// A folder.
@@ -174,67 +167,11 @@ impl Folders {
                 listed.push(folder);
             }
         }
-        listed.append(&mut Self::tree(client, tree)?);
+        listed.append(&mut tree::list(client, tree)?);
         let dumpster = if dumpster == root { String::new() } else { dumpster };
         let folders = Self { all: Self::of(&listed, &known, &root), root, dumpster, is_name_taken };
         folders.keep(client);
         Ok(folders)
-    }
-
-    /// Returns all folders that the owner sees. `first` is the answer to the first request for the whole tree.
-    fn tree<H: Host + Http + Memo>(client: &Client<'_, H>, first: &Reply) -> Result<Vec<Folder>, Error> {
-        let mut reply = Cow::Borrowed(first);
-        let mut listed: Vec<Folder> = Vec::new();
-        for _ in 0..PAGES {
-            if !reply.is_success() {
-                return match reply.error(REFUSED) {
-                    error @ (Error::Throttled(_) | Error::Transient(_) | Error::NotFound(_)) => Err(error),
-                    _ => Self::walk(client),
-                };
-            }
-            let page: Page<Folder> = reply.read()?;
-            listed.extend(page.value.into_iter().filter(|folder| folder.removed.is_none()));
-            let Some(next) = page.next else { return Ok(listed) };
-            let path = format!("{}/mailFolders/delta", client.base());
-            let query = link::query(&next, &path, page.context.as_deref())?;
-            reply = Cow::Owned(client.get(&format!("{path}?{query}"))?);
-        }
-        Err(Error::Permanent(format!("{REFUSED}: there are too many")))
-    }
-
-    /// Lists the folders level by level, hidden ones too.
-    fn walk<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Vec<Folder>, Error> {
-        let query = [("includeHiddenFolders", "true"), ("$select", SELECT), ("$top", TOP)];
-        let query = web::with_query("", query).trim_start_matches('?').to_owned();
-        let mut open: Vec<(String, String)> = vec![("/mailFolders".to_owned(), query.clone())];
-        let (mut listed, mut count): (Vec<Folder>, usize) = (Vec::new(), 0);
-        while !open.is_empty() {
-            count += open.len();
-            if count > PAGES {
-                return Err(Error::Permanent(format!("{REFUSED}: there are too many")));
-            }
-            let parts: Vec<Part> = open.iter().map(|(list, query)| Part::get(format!("{list}?{query}"))).collect();
-            let replies = client.batch(&parts)?;
-            for ((list, _), reply) in std::mem::take(&mut open).into_iter().zip(replies) {
-                // A folder that is gone has no folders.
-                if reply.is_missing() && list != "/mailFolders" {
-                    continue;
-                }
-                if !reply.is_success() {
-                    return Err(reply.error(REFUSED));
-                }
-                let page: Page<Folder> = reply.read()?;
-                if let Some(next) = page.next {
-                    let path = format!("{}{list}", client.base());
-                    open.push((list, link::query(&next, &path, page.context.as_deref())?));
-                }
-                let parents = page.value.iter().filter(|one| one.child_folder_count != Some(0));
-                let parents = parents.filter(|one| address::is_id(&one.id));
-                open.extend(parents.map(|one| (format!("{}/childFolders", address::folder(&one.id)), query.clone())));
-                listed.extend(page.value);
-            }
-        }
-        Ok(listed)
     }
 
     fn of(listed: &[Folder], known: &HashMap<String, &str>, root: &str) -> Vec<MailFolder> {

@@ -12,6 +12,7 @@ mod act;
 mod address;
 mod attachment;
 mod client;
+mod confirm;
 mod connector;
 mod cursor;
 mod examine;
@@ -30,6 +31,7 @@ mod refusal;
 mod restore;
 mod scope;
 mod search;
+mod tree;
 mod users;
 mod wire;
 

@@ -13,6 +13,8 @@ use crate::{
     address,
     client::{Client, Part},
     folders::{self, Folders, MailFolder},
+    refusal::Reply,
+    tree,
     wire::Folder,
 };
 
@@ -106,7 +108,7 @@ impl<'c, 'a, H: Host + Http + Memo> Places<'c, 'a, H> {
     /// Asks for a folder that no listing has: a hidden one, or one of what is gone.
     fn ask(&mut self, id: &str) -> Result<Spot, Error> {
         let (mut names, mut at) = (Vec::new(), id.to_owned());
-        let select = web::with_query("", [("$select", folders::SELECT)]);
+        let select = web::with_query("", [("$select", tree::SELECT)]);
         for _ in 0..DEEPEST {
             let parts = [&at, PURGES].map(|id| Part::get(format!("{}{select}", address::folder(id))));
             let replies = self.client.batch(&parts[..if at == id { 2 } else { 1 }])?;
@@ -118,7 +120,7 @@ impl<'c, 'a, H: Host + Http + Memo> Places<'c, 'a, H> {
                 };
             }
             let folder: Folder = reply.read()?;
-            let purges = replies.get(1).filter(|reply| reply.is_success()).map(|reply| reply.read::<Folder>());
+            let purges = replies.get(1).filter(|reply| reply.is_success()).map(Reply::read::<Folder>);
             if purges.transpose()?.is_some_and(|purges| !purges.id.is_empty() && purges.id == folder.id) {
                 return Ok(Spot::Gone);
             }

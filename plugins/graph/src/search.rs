@@ -6,7 +6,7 @@ use clawback_connector_sdk::{
     matching,
     page::Budget,
     place,
-    types::{Error, Gap, Message, MessagePage, Query},
+    types::{Error, Gap, LocationKind, Message, MessagePage, Query},
     web,
 };
 
@@ -269,7 +269,12 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         {
             return Ok(());
         }
-        let spot = self.places.spot(mail.parent_folder_id.as_deref())?;
+        let id = mail.parent_folder_id.as_deref();
+        let mut spot = self.places.spot(id)?;
+        // Its name may be of an earlier listing, and a plan that has an old one finds the message moved.
+        if matches!(&spot, Spot::In(folder) if folder.kind() == LocationKind::Folder) && self.places.refresh()? {
+            spot = self.places.spot(id)?;
+        }
         let why = match &spot {
             Spot::Gone => return Ok(()),
             Spot::In(folder) if place::is_wanted(self.query, folder.kind(), &folder.path) => {

@@ -189,8 +189,8 @@ pub(super) fn delta(request: &Request, mailbox: &Mailbox, origin: &str) -> Resul
     let page: Vec<Value> = all.iter().skip(at).take(10).map(|folder| shown(mailbox, folder)).collect();
     let end = at + page.len();
     let mut body = json!({ "value": page });
-    // Links of delta queries name the user by the object id.
-    let path = format!("/v1.0/users('{}')/mailFolders/delta", mailbox.object);
+    // Links of delta queries name the user by the object id, and the list in lower case.
+    let path = format!("/v1.0/users('{}')/mailfolders/delta", mailbox.object);
     if end < all.len() {
         body["@odata.nextLink"] = json!(format!("{origin}{path}?%24skiptoken={end}"));
     } else {

@@ -53,7 +53,7 @@ fn many_folders_are_remembered() {
             let one = |number| folder(&format!("F{number}"), &"name".repeat(10), "R");
             list(&(0..2_000).map(one).collect::<Vec<_>>())
         }
-        _ => folders(path).unwrap_or_else(|| list(&[mail("A", "F1999")])),
+        _ => folders(path).unwrap_or_else(|| list(&[mail("A", "I")])),
     });
     for _ in 0..3 {
         assert_eq!(connector.search(ANN, &everything(), None, 10).unwrap().messages.len(), 1);
@@ -111,6 +111,20 @@ fn a_search_that_names_places_lists_the_folders_anew() {
     assert!(connector.search(ANN, &query, None, 10).unwrap().messages.is_empty());
     *is_made.borrow_mut() = true;
     assert_eq!(connector.search(ANN, &query, None, 10).unwrap().messages.len(), 1);
+}
+
+#[test]
+fn a_found_message_has_the_present_name_of_its_folder() {
+    let name = Rc::new(RefCell::new("Old"));
+    let named = name.clone();
+    let connector = graph(move |_, path, _| match below(path) {
+        Some("/mailFolders/delta") => list(&[folder("F1", &named.borrow(), "R")]),
+        _ => folders(path).unwrap_or_else(|| list(&[mail("A", "F1")])),
+    });
+    for now in ["Old", "New"] {
+        *name.borrow_mut() = now;
+        assert_eq!(connector.search(ANN, &everything(), None, 10).unwrap().messages[0].location.path, now);
+    }
 }
 
 #[test]
