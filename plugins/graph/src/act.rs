@@ -19,7 +19,7 @@ use crate::{
     locate,
     places::{Places, Spot},
     record,
-    refusal::Reply,
+    refusal::{Reply, TOO_LARGE},
     wire::Mail,
 };
 
@@ -108,8 +108,9 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         let what = "the messages cannot be read";
         end_if_all_refused(&replies, what)?;
         // Nothing was done, so an outage is none of a message.
-        let unclear = replies.iter().filter(|reply| reply.is_unclear()).count();
-        if let Some(first) = replies.iter().find(|reply| reply.is_unclear() && unclear * 2 > replies.len()) {
+        let is_unclear = |reply: &&Reply| reply.is_unclear() && reply.code != TOO_LARGE;
+        let unclear = replies.iter().filter(is_unclear).count();
+        if let Some(first) = replies.iter().find(is_unclear).filter(|_| unclear * 2 > replies.len()) {
             return Err(first.error(what));
         }
         for (at, reply) in asked.into_iter().zip(replies) {

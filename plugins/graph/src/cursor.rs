@@ -59,9 +59,7 @@ impl Cursor {
 
     /// Notes a message. Returns `false` if it was seen before.
     pub(crate) fn pass(&mut self, id: &str, second: Option<i64>) -> bool {
-        let mut hasher = SipHasher13::new();
-        hasher.write(id.as_bytes());
-        let hash = hasher.finish();
+        let hash = hash(id);
         if second > self.second {
             self.second = second;
             self.seen.clear();
@@ -72,10 +70,21 @@ impl Cursor {
         true
     }
 
+    /// Whether a message was seen.
+    pub(crate) fn has(&self, id: &str, second: Option<i64>) -> bool {
+        second <= self.second && self.seen.contains(&hash(id))
+    }
+
     /// Whether the messages of one second are too many to be kept.
     pub(crate) fn is_full(&self) -> bool {
         self.seen.len() > SEEN
     }
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(id.as_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The most pages of messages with one Message-ID.
-const PAGES: usize = 500;
+const PAGES: usize = 200;
 
 /// Returns the messages that are these, by Message-ID and fingerprint, for each one.
 pub(crate) fn find<H: Host + Http + Memo>(
@@ -42,7 +42,7 @@ pub(crate) fn find<H: Host + Http + Memo>(
     let mut parts: Vec<Part> = Vec::new();
     for filter in &filters {
         for list in &lists {
-            let query = [("$filter", filter.as_str()), ("$select", record::IDENTITY), ("$top", "10")];
+            let query = [("$filter", filter.as_str()), ("$select", record::IDENTITY), ("$top", "25")];
             parts.push(Part::get(web::with_query(list, query)));
             asked.push(list);
         }

@@ -177,14 +177,15 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         let before = self.cursor.second;
         let skip = self.cursor.skip.min(listing.value.len());
         let is_costly = self.wants_headers || matching::needs_attachments(self.query);
-        for (number, slice) in listing.value[skip..].chunks(if is_costly { A_SLICE } else { TOP }).enumerate() {
-            if number > 0 && self.is_late() {
+        let mut is_onward = false;
+        for slice in listing.value[skip..].chunks(if is_costly { A_SLICE } else { TOP }) {
+            if is_onward && self.is_late() {
                 return Ok(self.full(request));
             }
+            is_onward |= slice.iter().any(|mail| !self.cursor.has(&mail.id, second(mail)));
             let hits = self.read(slice)?;
             for (mail, hit) in slice.iter().zip(hits) {
-                let second = mail.received_date_time.as_deref().and_then(web::from_rfc3339);
-                let is_new = self.cursor.pass(&mail.id, second.map(|time| time.div_euclid(1_000_000)));
+                let is_new = self.cursor.pass(&mail.id, second(mail));
                 self.cursor.skip += 1;
                 if let (true, Some(hit)) = (is_new, hit) {
                     self.take(mail, hit)?;
@@ -220,6 +221,9 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
         // Those whose header fields Graph does not have: drafts and sent messages.
         let mut unknown: Vec<usize> = Vec::new();
         for (at, mail) in slice.iter().enumerate() {
+            if self.cursor.has(&mail.id, second(mail)) {
+                continue;
+            }
             if !address::is_id(&mail.id) {
                 self.gap("", "the store gave it an id of another form than documented");
                 continue;
@@ -308,4 +312,10 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
     fn gap(&mut self, item: &str, reason: &str) {
         self.gaps.push(Gap { folder: String::new(), item: item.to_owned(), reason: reason.to_owned() });
     }
+}
+
+/// Returns the second of the receipt of a message, since 1970 UTC.
+fn second(mail: &Mail) -> Option<i64> {
+    let time = mail.received_date_time.as_deref().and_then(web::from_rfc3339);
+    time.map(|time| time.div_euclid(1_000_000))
 }

@@ -70,7 +70,8 @@ impl Filter {
             }
             Self::Is(property, operator, Literal::Text(wanted)) => {
                 let is_own = property.ends_with("/address") && wanted.to_lowercase().ends_with(OWN_DOMAIN);
-                let is = !is_own && text(mail, property).is_some_and(|text| text.to_lowercase() == wanted.to_lowercase());
+                let is =
+                    !is_own && text(mail, property).is_some_and(|text| text.to_lowercase() == wanted.to_lowercase());
                 is == (operator == "eq")
             }
             Self::Is(property, operator, Literal::Bool(wanted)) => {

@@ -216,6 +216,37 @@ fn a_slow_page_of_drafts_ends_within_it() {
 }
 
 #[test]
+fn slow_drafts_of_one_second_are_read_once() {
+    let count = Rc::new(Cell::new(0));
+    let counted = count.clone();
+    let connector = slow_graph(1_500_000, move |_, path, _| match message(path) {
+        Some((_, "$value")) => {
+            counted.set(counted.get() + 1);
+            (200, None, json!("X-A: 1"))
+        }
+        _ => folders(path).unwrap_or_else(|| {
+            let one = |number| {
+                let mut one = mail(&format!("A{number}"), "I");
+                one["receivedDateTime"] = json!("2026-11-23T10:00:00Z");
+                one
+            };
+            list(&(0..100).map(one).collect::<Vec<_>>())
+        }),
+    });
+    let query = Query { header_contains: vec![("x-b".into(), "1".into())], ..everything() };
+    let (mut cursor, mut calls) = (None, 0);
+    loop {
+        cursor = connector.search(ANN, &query, cursor.as_deref(), 1_000).unwrap().next;
+        calls += 1;
+        assert!(calls < 50, "it goes on");
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(calls > 2 && count.get() == 100, "{} in {calls} calls", count.get());
+}
+
+#[test]
 fn messages_are_examined_several_at_once() {
     let count = Rc::new(Cell::new(0));
     let counted = count.clone();
