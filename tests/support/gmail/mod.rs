@@ -33,3 +33,8 @@ pub const ADMIN: &str = "admin@acme.test";
 pub fn user(number: usize) -> String {
     format!("user{number:04}@acme.test")
 }
+
+/// The time by the clock that the host under test has, in milliseconds since 1970.
+pub fn now() -> i64 {
+    tokens::now().timestamp_millis()
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clawback_connectors::{MailStore, SandboxLimits};
 use clawback_model::{Condition, LocationKind, Message, Predicate, Query, Timestamp};
 use clawback_tests::contract::search;
-use clawback_tests::gmail::user;
+use clawback_tests::gmail::{now, user};
 use clawback_tests::hostile_headers;
 
 use super::{Site, config, host, mail};
@@ -155,6 +155,24 @@ async fn a_message_that_is_not_in_the_index_yet_is_found_without_it() {
     site.gmail.with(&user(1), |mailbox| mailbox.mails.get_mut(&id).unwrap().is_unindexed = true);
     let query = Query { message_id: vec!["<1@bulk.example>".into()], ..Query::default() };
     assert_eq!(site.search(1, &query).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_message_is_found_before_it_is_in_the_index() {
+    let site = Site::start(1).await;
+    (0..3).for_each(|number| drop(site.gmail.deliver(&user(1), &mail(number), &["INBOX"])));
+    let id = site.gmail.deliver(&user(1), &mail(3), &["INBOX"]);
+    let now = now();
+    site.gmail.with(&user(1), |mailbox| {
+        let mail = mailbox.mails.get_mut(&id).unwrap();
+        (mail.is_unindexed, mail.received) = (true, now);
+    });
+    let by_id = Query { message_id: vec!["<3@bulk.example>".into()], ..Query::default() };
+    assert_eq!(site.search(1, &by_id).await.len(), 1);
+    let by_sender = Query { from_address: vec!["parcels@bulk.example".into()], ..Query::default() };
+    assert_eq!(site.search(1, &by_sender).await.len(), 4);
+    let by_time = Query { received_after: Some(Timestamp((now - 60_000) * 1_000)), ..Query::default() };
+    assert_eq!(site.search(1, &by_time).await.len(), 1);
 }
 
 #[tokio::test]
