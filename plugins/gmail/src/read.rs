@@ -99,7 +99,7 @@ pub(crate) fn describe<H: Host + Http + Memo>(
 
 /// Returns whether the header ends within these bytes.
 fn has_end(raw: &[u8]) -> bool {
-    raw.windows(2).any(|two| two == b"\n\n") || raw.windows(4).any(|four| four == b"\r\n\r\n")
+    raw.windows(2).any(|two| two == b"\n\n") || raw.windows(3).any(|three| three == b"\n\r\n")
 }
 
 /// Reads the names of the attachments. Returns whether the condition on them holds.

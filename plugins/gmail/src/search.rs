@@ -22,8 +22,9 @@ use crate::{
     refusal::Refused,
 };
 
-/// The most messages of one page: 200 messages are two thirds of what a user has in a minute.
-const A_PAGE: usize = 200;
+/// The most messages of one page: with their texts they cost two thirds of what a user has in a minute, and the host
+/// examines a page at a time.
+const A_PAGE: usize = 100;
 
 /// Returns one page.
 pub(crate) fn search<H: Host + Http + Memo>(
