@@ -15,6 +15,7 @@ mod attached;
 mod connector;
 mod cursor;
 mod email;
+mod fields;
 mod folder;
 mod label;
 mod locate;
