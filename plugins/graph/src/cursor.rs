@@ -32,6 +32,9 @@ pub(crate) struct Cursor {
     /// The query of a link.
     #[serde(rename = "l")]
     pub(crate) link: Option<String>,
+    /// Whether the second has too many messages to name those that were seen: the link alone says where to continue.
+    #[serde(rename = "k", default)]
+    is_counted: bool,
     /// How many messages of the linked page were seen.
     #[serde(rename = "n")]
     pub(crate) skip: usize,
@@ -53,7 +56,7 @@ impl Cursor {
     /// Returns the cursor as a text. Where a second has too many messages to name them, the link alone says where to
     /// continue.
     pub(crate) fn text(&self) -> String {
-        let short = self.is_full().then(|| Self { seen: Vec::new(), ..self.clone() });
+        let short = self.is_full().then(|| Self { seen: Vec::new(), is_counted: true, ..self.clone() });
         serde_json::to_string(short.as_ref().unwrap_or(self)).unwrap_or_default()
     }
 
@@ -62,6 +65,7 @@ impl Cursor {
         let hash = hash(id);
         if second > self.second {
             self.second = second;
+            self.is_counted = false;
             self.seen.clear();
         } else if self.seen.contains(&hash) {
             return false;
@@ -77,7 +81,7 @@ impl Cursor {
 
     /// Whether the messages of one second are too many to be kept.
     pub(crate) fn is_full(&self) -> bool {
-        self.seen.len() > SEEN
+        self.is_counted || self.seen.len() > SEEN
     }
 }
 
@@ -101,6 +105,9 @@ mod tests {
         assert!(cursor.text().len() < 15 * 1024, "{}", cursor.text().len());
         let short = Cursor::parse(&cursor.text()).unwrap();
         assert!(short.seen.is_empty() && short.second == Some(7));
+        let mut next = short;
+        assert!(next.pass("new", Some(7)) && next.is_full(), "the second stays one that is counted");
+        assert!(next.pass("newer", Some(8)) && !next.is_full());
         cursor.seen.pop();
         assert!(cursor.text().len() < 15 * 1024);
         assert_eq!(Cursor::parse(&cursor.text()), Ok(cursor.clone()));

@@ -166,7 +166,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             // The folder is gone, and what was in it is elsewhere or gone, too.
             Some(Err(reply)) if reply.is_missing() && folder != scope::ALL => return Ok(Step::Over),
             Some(Err(reply)) => return Err(reply.error("the search was refused")),
-            None if self.top > 1 => {
+            None if self.top > 1 && !self.cursor.is_full() => {
                 // Messages with thousands of recipients: fewer of them at once.
                 self.top = (self.top / 10).max(1);
                 (self.cursor.link, self.cursor.skip) = (None, 0);

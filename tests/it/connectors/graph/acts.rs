@@ -61,10 +61,7 @@ async fn flags_that_are_not_kept_are_named() {
     let effects = store.apply(ANN, Action::MoveToJunk, &aims(&*store).await).await.unwrap();
     graph.mark(ANN, &ids[0], false, "notFlagged", &[]);
     let effects = store.apply(ANN, Action::Restore, &[back(&effects[0])]).await.unwrap();
-    assert!(
-        matches!(&effects[0], Effect::Failed(why) if why.contains("back in its folder")),
-        "{effects:?}"
-    );
+    assert!(matches!(&effects[0], Effect::Failed(why) if why.contains("back in its folder")), "{effects:?}");
     assert_eq!(graph.kept(ANN)[0].folder, "Inbox");
 }
 

@@ -163,6 +163,7 @@ async fn a_message_that_moves_between_pages_hides_no_other() {
             }
         }
         pages += 1;
+        assert!(pages < 100, "the search does not end: {cursor:?}");
     }
     let missing = ids.iter().filter(|id| !found.contains(id)).count();
     assert_eq!(missing, 0, "of {} in {pages} pages", ids.len());
