@@ -12,7 +12,7 @@ use clawback_tests::mail::Random;
 /// Runs that are killed at least once; a run that ended before its kill does not count.
 const KILLED: usize = 50;
 /// The messages of the campaign: in the inbox of each mailbox, and one in two folders.
-const EACH: usize = 30;
+const EACH: usize = 12;
 const MAILBOXES: usize = 3;
 const SENDER: &str = "payroll@evil.example";
 const CAMPAIGN: &str = "Salary";
@@ -26,7 +26,7 @@ inputs:
   sender: { type: address, required: true }
 steps:
   - search: { where: { from: \"${inputs.sender}\" } }
-  - remediate: { action: soft-delete, batch: 10, canary: 5, stop-when: { failed-ratio: 0.05 } }
+  - remediate: { action: soft-delete, batch: 6, canary: 3, stop-when: { failed-ratio: 0.05 } }
   - verify: {}
 ";
 
