@@ -2,7 +2,6 @@
 //! exactly one outcome, that the mailboxes match the history, and that the chain verifies.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clawback_tests::binary::{Clawback, copy_folder};
@@ -69,7 +68,7 @@ fn a_cancel_after_a_kill_knows_what_was_moved() {
     for seed in 0..12 {
         let site = pristine.copy();
         let clawback = Clawback::at(site.path());
-        pristine.run_and_kill(&clawback, &mut Random::new(seed + 77));
+        clawback.run_and_kill(&["run", &pristine.id], &mut Random::new(seed + 77), pristine.takes);
         if clawback.json(&["show", &pristine.id])["remediation"]["status"] == "completed" {
             continue;
         }
@@ -173,7 +172,7 @@ impl Pristine {
         let mut was_running = false;
         // One kill in three is followed by a second, in the middle of the recovery.
         for _ in 0..=u64::from(random.chance(33)) {
-            was_running |= self.run_and_kill(&clawback, &mut random);
+            was_running |= clawback.run_and_kill(&["run", &self.id], &mut random, self.takes);
         }
         let done = clawback.json(&["run", &self.id]);
         let counts = &done["counts"];
@@ -188,18 +187,6 @@ impl Pristine {
             panic!("seed {seed}: {wrong}");
         }
         clawback.ok(&["verify"]);
-        was_running
-    }
-
-    /// Returns whether it was still running when it was killed.
-    fn run_and_kill(&self, clawback: &Clawback, random: &mut Random) -> bool {
-        let micros = u64::try_from(self.takes.as_micros()).unwrap();
-        let mut command = clawback.command(&["run", &self.id]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(random.below(micros * 9 / 10)));
-        let was_running = child.try_wait().unwrap().is_none();
-        child.kill().unwrap();
-        child.wait().unwrap();
         was_running
     }
 }

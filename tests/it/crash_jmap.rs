@@ -1,7 +1,6 @@
 //! Kills the real binary with SIGKILL at seeded points of a run on a real JMAP server, starts it again, and undoes the
 //! remediation: every target has one outcome, and an IMAP client finds every message where it was.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clawback_tests::binary::{Clawback, copy_folder};
@@ -101,7 +100,7 @@ impl World {
         let mut was_running = false;
         // One kill in three is followed by a second, in the middle of the recovery.
         for _ in 0..=u64::from(random.chance(33)) {
-            was_running |= self.run_and_kill(&clawback, &mut random, takes);
+            was_running |= clawback.run_and_kill(&["run", &self.id], &mut random, takes);
         }
         let done = clawback.json(&["run", &self.id]);
         let counts = &done["counts"];
@@ -130,17 +129,6 @@ impl World {
             assert!(*before == after, "seed {seed}: {}", difference(before, &after));
         }
         clawback.ok(&["verify"]);
-        was_running
-    }
-
-    fn run_and_kill(&self, clawback: &Clawback, random: &mut Random, takes: Duration) -> bool {
-        let micros = u64::try_from(takes.as_micros()).unwrap();
-        let mut command = clawback.command(&["run", &self.id]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(random.below(micros * 9 / 10)));
-        let was_running = child.try_wait().unwrap().is_none();
-        child.kill().unwrap();
-        child.wait().unwrap();
         was_running
     }
 }

@@ -1,8 +1,11 @@
 //! The real binary, run as a user runs it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::mail::Random;
 
 /// The password of principals who have taken over their account.
 pub const OWN_PASSWORD: &str = "my own horse and battery";
@@ -111,6 +114,19 @@ impl Clawback {
     /// Runs a command, whatever its exit code.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs a command that takes about this long, and kills it after a random part of that time. Returns whether it was
+    /// still running.
+    pub fn run_and_kill(&self, arguments: &[&str], random: &mut Random, takes: Duration) -> bool {
+        let micros = u64::try_from(takes.as_micros()).expect("a run takes less than centuries");
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+        std::thread::sleep(Duration::from_micros(random.below(micros * 9 / 10)));
+        let was_running = child.try_wait().expect("the process is ours").is_none();
+        child.kill().expect("the process is ours");
+        child.wait().expect("the process is ours");
+        was_running
     }
 
     /// Runs a command that must succeed. Returns its standard output.

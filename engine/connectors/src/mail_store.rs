@@ -58,7 +58,7 @@ pub struct Readiness {
 }
 
 /// The result of obtaining one credential that a store uses, without using it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CredentialTrial {
     /// What it is for, such as the endpoint `api`, in words.
     pub what: String,

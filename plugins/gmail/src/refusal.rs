@@ -85,7 +85,7 @@ fn pause_in(message: &str, now: i64) -> Option<u64> {
     let until = web::from_rfc3339(rest.split_ascii_whitespace().next()?)?;
     // Rounded up: a request before that time is one too many.
     let pause = u64::try_from(until.saturating_sub(now)).unwrap_or(0).div_ceil(1_000);
-    Some(pause.min(86_400_000))
+    Some(pause.min(web::LONGEST_PAUSE))
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ impl Folders {
         let path = |id: &str| {
             let (mut names, mut at) = (Vec::new(), id);
             while let Some(folder) = by_id.get(at).filter(|_| names.len() < DEEPEST) {
-                names.push(escaped(folder.display_name.as_deref().unwrap_or_default()));
+                names.push(place::escaped(folder.display_name.as_deref().unwrap_or_default()));
                 at = folder.parent_folder_id.as_deref().filter(|parent| *parent != root).unwrap_or_default();
             }
             names.reverse();
@@ -235,19 +235,18 @@ impl Folders {
         client: &Client<'_, H>,
         path: &str,
     ) -> Result<Result<Self, String>, Error> {
-        let ends = path_ends(path);
-        for (number, end) in ends.iter().enumerate() {
-            let upto = &path[..*end];
-            if self.all.iter().any(|folder| folder.path == upto) {
-                continue;
-            }
-            let start = if number == 0 { 0 } else { ends[number - 1] + 1 };
-            let parent = self.all.iter().find(|folder| start > 0 && folder.path == path[..start - 1]);
-            let parent = match parent {
+        let mut at = String::new();
+        for name in place::names(path) {
+            let above = self.all.iter().find(|folder| !at.is_empty() && folder.path == at);
+            let parent = match above {
                 Some(parent) => format!("{}/childFolders", address::folder(&parent.id)),
                 None => "/mailFolders".to_owned(),
             };
-            match Self::create(client, &parent, json!({ "displayName": unescaped(&path[start..*end]) }))? {
+            at = if at.is_empty() { place::escaped(&name) } else { format!("{at}/{}", place::escaped(&name)) };
+            if self.all.iter().any(|folder| folder.path == at) {
+                continue;
+            }
+            match Self::create(client, &parent, json!({ "displayName": name }))? {
                 Ok(folders) => self = folders,
                 Err(why) => return Ok(Err(why)),
             }
@@ -278,32 +277,6 @@ impl Folders {
 pub(crate) fn quarantine_name(host: &impl Host) -> String {
     let named = place::Named::read(host);
     named.path(LocationKind::Quarantine).unwrap_or(place::QUARANTINE).to_owned()
-}
-
-pub(crate) fn escaped(name: &str) -> String {
-    name.replace('\\', "\\\\").replace('/', "\\/")
-}
-
-fn unescaped(name: &str) -> String {
-    let mut plain = String::new();
-    let mut rest = name.chars();
-    while let Some(character) = rest.next() {
-        plain.extend(if character == '\\' { rest.next() } else { Some(character) });
-    }
-    plain
-}
-
-/// Returns where the names of a path end.
-fn path_ends(path: &str) -> Vec<usize> {
-    let (mut ends, mut is_escaped) = (Vec::new(), false);
-    for (at, byte) in path.bytes().enumerate() {
-        if byte == b'/' && !is_escaped {
-            ends.push(at);
-        }
-        is_escaped = byte == b'\\' && !is_escaped;
-    }
-    ends.push(path.len());
-    ends
 }
 
 #[cfg(test)]
@@ -339,8 +312,8 @@ mod tests {
         assert_eq!(folders.get("I").unwrap().kind(), LocationKind::Inbox);
         assert_eq!(path("D"), place::RECOVERABLE);
         assert!(path("L").len() < 2_000, "a loop ends");
-        let ends = path_ends("Posteingang/a\\/b/c\\\\/d");
-        assert_eq!(ends.len(), 4);
-        assert_eq!(unescaped("a\\/b") + &unescaped("c\\\\"), "a/bc\\");
+        let names = place::names("Posteingang/a\\/b/c\\\\/d");
+        assert_eq!(names.len(), 4);
+        assert_eq!(names[1].clone() + &names[2], "a/bc\\");
     }
 }

@@ -12,7 +12,7 @@ use clawback_connector_sdk::{
 use crate::{
     address,
     client::{Client, Part},
-    folders::{self, Folders, MailFolder},
+    folders::{Folders, MailFolder},
     refusal::Reply,
     tree,
     wire::Folder,
@@ -129,7 +129,7 @@ impl<'c, 'a, H: Host + Http + Memo> Places<'c, 'a, H> {
             if !known.dumpster.is_empty() && parent == known.dumpster {
                 return Ok(Spot::Gone);
             }
-            names.push(folders::escaped(folder.display_name.as_deref().unwrap_or_default()));
+            names.push(place::escaped(folder.display_name.as_deref().unwrap_or_default()));
             let above = known.get(&parent).map(|folder| folder.path.clone());
             if parent == known.root || above.is_some() {
                 names.extend(above);

@@ -19,7 +19,7 @@ const NO_ITEM: [&str; 6] = [
     "ErrorInvalidIdMalformed",
     "ErrorFolderNotFound",
     "ErrorInvalidIdEmpty",
-    // An id of a mailbox that was made anew since.
+    // The id belongs to a mailbox that was deleted and created again.
     "ErrorInvalidMailboxItemId",
 ];
 /// Codes of a mailbox that is full: no right is missing.

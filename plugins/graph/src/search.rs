@@ -152,7 +152,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             ("$expand", record::SIZE),
             ("$top", &top),
         ];
-        web::with_query("", query).trim_start_matches('?').to_owned()
+        web::query(query)
     }
 
     /// Requests one page of Graph and reads it.

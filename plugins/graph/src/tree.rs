@@ -48,7 +48,7 @@ pub(crate) fn list<H: Host + Http + Memo>(client: &Client<'_, H>, first: &Reply)
 /// Lists the folders level by level, hidden ones too.
 fn walk<H: Host + Http + Memo>(client: &Client<'_, H>) -> Result<Vec<Folder>, Error> {
     let query = [("includeHiddenFolders", "true"), ("$select", SELECT), ("$top", TOP)];
-    let query = web::with_query("", query).trim_start_matches('?').to_owned();
+    let query = web::query(query);
     let mut open: Vec<(String, String)> = vec![("/mailFolders".to_owned(), query.clone())];
     let (mut listed, mut count): (Vec<Folder>, usize) = (Vec::new(), 0);
     while !open.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) fn list<H: Host + Http + Memo>(
     let first = || {
         let top = most.min(TOP).to_string();
         let query = [("$select", "id,mail,userPrincipalName,userType"), ("$top", &top)];
-        web::with_query("", query).trim_start_matches('?').to_owned()
+        web::query(query)
     };
     let wrong = || Error::Permanent("the cursor is not one of ours".into());
     let (mut skip, mut query) = match cursor {

@@ -243,10 +243,10 @@ fn role_of_kind(kind: LocationKind) -> Option<&'static str> {
 
 /// Returns the names from the top to a folder. `None` if they do not end.
 fn path(record: &Record, by_id: &BTreeMap<&str, &Record>) -> Option<String> {
-    let mut names = vec![escaped(&record.name)];
+    let mut names = vec![place::escaped(&record.name)];
     let mut above = record.parent_id.as_deref().and_then(|id| by_id.get(id));
     while let Some(record) = above {
-        names.push(escaped(&record.name));
+        names.push(place::escaped(&record.name));
         if names.len() > DEEPEST {
             return None;
         }
@@ -254,25 +254,6 @@ fn path(record: &Record, by_id: &BTreeMap<&str, &Record>) -> Option<String> {
     }
     names.reverse();
     Some(names.join("/"))
-}
-
-/// Returns a name as part of a path, so that no two folders have one path.
-fn escaped(name: &str) -> String {
-    name.replace('\\', "\\\\").replace('/', "\\/")
-}
-
-/// Returns the names of a path.
-fn names(path: &str) -> Vec<String> {
-    let mut names = vec![String::new()];
-    let mut characters = path.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '/' => names.push(String::new()),
-            '\\' => names.last_mut().expect("it has one").extend(characters.next()),
-            other => names.last_mut().expect("it has one").push(other),
-        }
-    }
-    names
 }
 
 /// Returns the id of the folder at a location, which is created if it is missing. The inner error is for people.
@@ -289,9 +270,9 @@ pub(crate) fn ensure<H: Host + Http + Memo>(
         return Ok(Err("there is no such folder, and no name to create it".into()));
     };
     let (mut parent, mut at) = (None::<String>, String::new());
-    let names = names(&path);
+    let names = place::names(&path);
     for (depth, name) in names.iter().enumerate() {
-        at = if depth == 0 { escaped(name) } else { format!("{at}/{}", escaped(name)) };
+        at = if depth == 0 { place::escaped(name) } else { format!("{at}/{}", place::escaped(name)) };
         if let Some(folder) = folders.all.iter().find(|folder| folder.location.path == at) {
             parent = Some(folder.id.clone());
             continue;
@@ -398,7 +379,7 @@ mod tests {
             ]
         );
         assert_eq!(folders.gaps.len(), 3);
-        assert_eq!(names("Inbox/a\\/b/\\\\"), ["Inbox", "a/b", "\\"]);
+        assert_eq!(place::names("Inbox/a\\/b/\\\\"), ["Inbox", "a/b", "\\"]);
         let shown = folders.shown(&["j", "t", "gone"].into_iter().collect(), |_| true).unwrap();
         assert_eq!(shown.id, "j");
         assert_eq!(folders.to_make(LocationKind::SentItems).as_deref(), Some("Sent"));

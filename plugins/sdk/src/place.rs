@@ -16,6 +16,26 @@ pub const QUARANTINE: &str = "Quarantine";
 /// The most bytes of a path, by the contract.
 const LONGEST_PATH: usize = 4_096;
 
+/// Returns a name as part of a path, where a store allows `/` in names: no two folders have one path.
+pub fn escaped(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('/', "\\/")
+}
+
+/// Returns the names of a path of [`escaped`] names.
+pub fn names(path: &str) -> Vec<String> {
+    let (mut names, mut name) = (Vec::new(), String::new());
+    let mut characters = path.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '/' => names.push(std::mem::take(&mut name)),
+            '\\' => name.extend(characters.next()),
+            other => name.push(other),
+        }
+    }
+    names.push(name);
+    names
+}
+
 /// Returns why no record can contain this path of a folder, if so: the host would refuse the whole answer.
 ///
 /// A connector omits the folder and reports it as a gap.
@@ -193,5 +213,12 @@ mod tests {
         assert_eq!(named.path(LocationKind::Junk), None);
         assert_eq!(named.path(LocationKind::Quarantine), Some("Q"));
         assert_eq!(named.path(LocationKind::RecoverableItems), Some(RECOVERABLE));
+    }
+
+    #[test]
+    fn names_of_a_path_come_back() {
+        let path = ["Inbox", "a/b", "\\", ""].map(escaped).join("/");
+        assert_eq!(path, "Inbox/a\\/b/\\\\/");
+        assert_eq!(names(&path), ["Inbox", "a/b", "\\", ""]);
     }
 }

@@ -17,14 +17,14 @@ pub fn escaped(text: &str) -> String {
 
 /// Returns a path with a query. The values are escaped, the names are not.
 pub fn with_query<'a>(path: &str, query: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut address = path.to_owned();
-    for (number, (name, value)) in query.into_iter().enumerate() {
-        address.push(if number == 0 { '?' } else { '&' });
-        address.push_str(name);
-        address.push('=');
-        address.push_str(&escaped(value));
-    }
-    address
+    let query = self::query(query);
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// Returns a query, without the `?` before it. The values are escaped, the names are not.
+pub fn query<'a>(query: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let fields = query.into_iter().map(|(name, value)| format!("{name}={}", escaped(value)));
+    fields.collect::<Vec<_>>().join("&")
 }
 
 /// Returns path and query of an address that a server gave, such as that of the next page. The host sends it to the

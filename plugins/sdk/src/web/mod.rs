@@ -5,8 +5,8 @@ mod request;
 mod response;
 mod time;
 
-pub use address::{escaped, path_of, with_query};
-pub use response::{refused, retry_after};
+pub use address::{escaped, path_of, query, with_query};
+pub use response::{LONGEST_PAUSE, refused, retry_after};
 pub use time::{from_rfc3339, to_rfc3339};
 
 use crate::{host::HttpError, types::Error};

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::{host::Response, types::Error};
 
 /// The longest pause that a response is believed, in milliseconds: a day.
-const LONGEST_PAUSE: u64 = 86_400_000;
+pub const LONGEST_PAUSE: u64 = 86_400_000;
 
 impl Response {
     /// Returns whether the status is 2xx.

@@ -1,8 +1,7 @@
 //! The binary is killed at seeded points of a run on the fake of Graph, whose ids stay when a message moves: one outcome
 //! for each target, and an undo that brings every message home.
 
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clawback_tests::binary::{Clawback, copy_folder};
 use clawback_tests::graph::{self, Graph, Options};
@@ -64,7 +63,7 @@ async fn killed_anywhere_on_graph() {
         copy_folder(site.path(), copy.path());
         let clawback = Clawback::at(copy.path());
         let mut random = Random::new(seed + 1);
-        if !run_and_kill(&clawback, id, takes, &mut random) {
+        if !clawback.run_and_kill(&["run", id], &mut random, takes) {
             assert!(seed < 2 * KILLED as u64, "too many runs had ended before they were to be killed");
             continue;
         }
@@ -93,16 +92,4 @@ async fn killed_anywhere_on_graph() {
         }
     }
     graph.check();
-}
-
-/// Returns whether it was still running when it was killed.
-fn run_and_kill(clawback: &Clawback, id: &str, takes: Duration, random: &mut Random) -> bool {
-    let micros = u64::try_from(takes.as_micros()).unwrap();
-    let mut command = clawback.command(&["run", id]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_micros(random.below(micros * 9 / 10)));
-    let was_running = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    was_running
 }

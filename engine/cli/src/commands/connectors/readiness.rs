@@ -22,7 +22,7 @@ pub(crate) struct Looked {
     /// How many mailboxes it has; null from a server, which does not return it.
     mailboxes: Option<usize>,
     /// The tokens for all mailboxes that were requested.
-    credentials: Vec<Credential>,
+    credentials: Vec<CredentialTrial>,
     looked_at: Vec<Mailbox>,
     /// Mailboxes that the store could not name.
     gaps: Vec<String>,
@@ -35,21 +35,8 @@ struct Mailbox {
     milliseconds: u64,
     problem: Option<String>,
     /// The tokens of this mailbox that were requested.
-    credentials: Vec<Credential>,
+    credentials: Vec<CredentialTrial>,
     actions: Vec<Known>,
-}
-
-/// A token that was requested, and why there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Credential {
-    what: String,
-    problem: Option<String>,
-}
-
-impl Credential {
-    fn of(trials: Vec<CredentialTrial>) -> Vec<Self> {
-        trials.into_iter().map(|CredentialTrial { what, problem }| Self { what, problem }).collect()
-    }
 }
 
 /// The readiness of one action in one mailbox.
@@ -94,8 +81,8 @@ impl Mailbox {
             }
         };
         let milliseconds = u64::try_from(visit.took.as_millis()).unwrap_or(u64::MAX);
-        let credentials = Credential::of(visit.credentials);
-        Self { mailbox: visit.mailbox.to_string(), milliseconds, problem, credentials, actions }
+        let Visit { mailbox, credentials, .. } = visit;
+        Self { mailbox: mailbox.to_string(), milliseconds, problem, credentials, actions }
     }
 }
 
@@ -106,7 +93,7 @@ impl Looked {
             survey.gaps.into_iter().map(|gap| visible_line(&format!("{}: {}", gap.item, gap.reason), TEXT)).collect();
         let opens = looked_at.iter().all(|one| one.problem.is_none());
         let acts = looked_at.iter().flat_map(|one| &one.actions).all(|known| known.obstacle.is_none());
-        let credentials = Credential::of(survey.credentials);
+        let credentials = survey.credentials;
         let of_mailboxes = looked_at.iter().flat_map(|one| &one.credentials);
         let has_tokens = credentials.iter().chain(of_mailboxes).all(|one| one.problem.is_none());
         let ok = opens && acts && has_tokens && gaps.is_empty();
@@ -191,7 +178,7 @@ impl Looked {
     }
 
     /// Returns all tokens that were requested, with the mailbox of each that has one.
-    fn all_credentials(&self) -> impl Iterator<Item = (Option<&str>, &Credential)> {
+    fn all_credentials(&self) -> impl Iterator<Item = (Option<&str>, &CredentialTrial)> {
         let of_mailboxes =
             self.looked_at.iter().flat_map(|one| one.credentials.iter().map(|token| (Some(&*one.mailbox), token)));
         self.credentials.iter().map(|token| (None, token)).chain(of_mailboxes)
