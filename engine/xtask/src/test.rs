@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
@@ -74,8 +75,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::FAILURE);
     }
     let filter = options.filter.as_deref();
+    let threads = threads();
     let mut tests = |name: &str, folder: &Path| {
         let mut command = cargo(folder, options, &["test", "--workspace", "--no-fail-fast"]);
+        command.env("RUST_TEST_THREADS", &threads);
         step(name, &mut tally, command.args(filter))
     };
     let engine = tests("test the engine, end to end", &root)?;
@@ -89,6 +92,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         seconds(started.elapsed())
     ));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Returns how many tests run concurrently, unless the environment says it: two for each core, because the tests wait for
+/// servers and deadlines for about a third of their time.
+fn threads() -> String {
+    let cores = available_parallelism().map_or(1, usize::from);
+    env::var("RUST_TEST_THREADS").unwrap_or_else(|_| (2 * cores).to_string())
 }
 
 /// Installs the needed programs that are missing.

@@ -2,6 +2,7 @@
 
 use clawback_connector_sdk::{
     Connector,
+    describe::{self, ACTIONS, ATTACHMENT_NAME, HEADER_FIELDS},
     examiner::{self, Examined},
     features,
     host::{Host, Http, Memo},
@@ -12,28 +13,9 @@ use clawback_connector_sdk::{
 
 use crate::{act, client::Client, directory, locate, raw, readiness, search};
 
-/// The supported actions, without the one that needs a wider scope.
-const ACTIONS: [Action; 6] = [
-    Action::MoveToJunk,
-    Action::MoveToInbox,
-    Action::MoveToDeletedItems,
-    Action::SoftDelete,
-    Action::MoveToQuarantine,
-    Action::Restore,
-];
-
-/// The conditions that the store or the connector can decide.
-const FIELDS: [&str; 9] = [
-    "from-address",
-    "from-domain",
-    "subject-contains",
-    "to-address",
-    "message-id",
-    "received-after",
-    "received-before",
-    "header-contains",
-    "attachment-name",
-];
+/// The most targets of one call. Before and after a hard delete they cost 4,000 of the 6,000 units of a minute, so that a
+/// call can end in one.
+const LARGEST_BATCH: u32 = 100;
 
 /// The connector, on top of its host's grants.
 #[derive(Debug, Clone, Default)]
@@ -48,11 +30,8 @@ impl<H: Host + Http + Memo> Gmail<H> {
     }
 
     fn actions(&self) -> Vec<Action> {
-        let mut actions = ACTIONS.to_vec();
-        if self.is_set("hard-delete") {
-            actions.push(Action::HardDelete);
-        }
-        actions
+        let has = |action: &Action| *action != Action::HardDelete || self.is_set("hard-delete");
+        ACTIONS.into_iter().filter(has).collect()
     }
 
     fn is_set(&self, setting: &str) -> bool {
@@ -62,16 +41,8 @@ impl<H: Host + Http + Memo> Gmail<H> {
 
 impl<H: Host + Http + Memo> Connector for Gmail<H> {
     fn describe(&self) -> Capabilities {
-        Capabilities {
-            name: "gmail".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            actions: self.actions(),
-            search_fields: FIELDS.map(str::to_owned).to_vec(),
-            // Before and after a hard delete they cost 4,000 of the 6,000 units of a minute, so that a call can end in one.
-            largest_batch: 100,
-            calls_per_mailbox: 1,
-            extra: Vec::new(),
-        }
+        let fields = [&HEADER_FIELDS[..], &[ATTACHMENT_NAME]].concat();
+        describe::capabilities("gmail", env!("CARGO_PKG_VERSION"), &self.actions(), &fields, LARGEST_BATCH)
     }
 
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
@@ -83,16 +54,10 @@ impl<H: Host + Http + Memo> Connector for Gmail<H> {
     }
 
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
         locate::locate(&Client::of_mailbox(&self.host, mailbox)?, refs)
     }
 
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
         if action == Action::HardDelete && !self.is_set("hard-delete") {
             let why = "the setting `hard-delete` is off; it needs the scope https://mail.google.com/";
             return Err(Error::Permanent(why.into()));
@@ -105,18 +70,10 @@ impl<H: Host + Http + Memo> Connector for Gmail<H> {
     }
 
     fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &examiner::Request) -> Result<Vec<Examined>, Error> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
         // One client, so that the waits of all together are bounded.
         let client = Client::of_mailbox(&self.host, mailbox)?;
-        let examined = refs.iter().map(|message| match raw::fetch(&client, message, request.most) {
-            Ok(raw) => Ok(Examined::Features(features::of(&raw, request))),
-            Err(Error::NotFound(_)) => Ok(Examined::NotFound),
-            Err(Error::Permanent(why)) => Ok(Examined::Failed(why)),
-            Err(error) => Err(error),
-        });
-        examined.collect()
+        let fetched = refs.iter().map(|message| raw::fetch(&client, message, request.most));
+        fetched.map(|raw| features::examined(raw, request)).collect()
     }
 
     fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {

@@ -2,6 +2,7 @@
 
 use clawback_connector_sdk::{
     Connector,
+    describe::{self, ACTIONS, ATTACHMENT_NAME, HEADER_FIELDS},
     examiner::{Examined, Request},
     host::{Host, Http, Memo},
     types::{
@@ -11,16 +12,9 @@ use clawback_connector_sdk::{
 
 use crate::{act, client::Client, examine, locate, raw, readiness, search, users};
 
-/// The supported actions; the last one depends on a setting.
-const ACTIONS: [Action; 7] = [
-    Action::MoveToJunk,
-    Action::MoveToInbox,
-    Action::MoveToDeletedItems,
-    Action::SoftDelete,
-    Action::MoveToQuarantine,
-    Action::Restore,
-    Action::HardDelete,
-];
+/// The most targets of one call: five batches in turn. Microsoft runs four parts of a batch at once, which is all that a
+/// mailbox accepts.
+const LARGEST_BATCH: u32 = 100;
 
 /// The connector, on top of its host's grants.
 #[derive(Debug, Clone, Default)]
@@ -46,27 +40,8 @@ impl<H: Host + Http + Memo> Graph<H> {
 
 impl<H: Host + Http + Memo> Connector for Graph<H> {
     fn describe(&self) -> Capabilities {
-        let fields = [
-            "from-address",
-            "from-domain",
-            "subject-contains",
-            "to-address",
-            "message-id",
-            "received-after",
-            "received-before",
-            "header-contains",
-            "attachment-name",
-        ];
-        Capabilities {
-            name: "graph".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            actions: self.actions(),
-            search_fields: fields.map(str::to_owned).to_vec(),
-            // Five batches in turn: Microsoft runs four parts of a batch at once, which is all that a mailbox accepts.
-            largest_batch: 100,
-            calls_per_mailbox: 1,
-            extra: Vec::new(),
-        }
+        let fields = [&HEADER_FIELDS[..], &[ATTACHMENT_NAME]].concat();
+        describe::capabilities("graph", env!("CARGO_PKG_VERSION"), &self.actions(), &fields, LARGEST_BATCH)
     }
 
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {

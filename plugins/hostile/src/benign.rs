@@ -1,7 +1,7 @@
 //! The made-up answers of a well-behaved connector.
 
 use clawback_connector_sdk::{
-    place,
+    describe, place,
     types::{
         Action, Capabilities, Effect, Former, Located, Location, LocationKind, MailboxPage, Message, MessagePage,
         MessageRef, Outcome, Receipt, Sighting, Target,
@@ -9,15 +9,8 @@ use clawback_connector_sdk::{
 };
 
 pub(crate) fn describe() -> Capabilities {
-    Capabilities {
-        name: "hostile".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        actions: vec![Action::MoveToJunk, Action::SoftDelete, Action::HardDelete, Action::Restore],
-        search_fields: Vec::new(),
-        largest_batch: 1_000,
-        calls_per_mailbox: 1,
-        extra: Vec::new(),
-    }
+    let actions = [Action::MoveToJunk, Action::SoftDelete, Action::HardDelete, Action::Restore];
+    describe::capabilities("hostile", env!("CARGO_PKG_VERSION"), &actions, &[], 1_000)
 }
 
 pub(crate) fn mailboxes() -> MailboxPage {

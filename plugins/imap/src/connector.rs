@@ -2,25 +2,16 @@
 
 use clawback_connector_sdk::{
     Connector,
+    describe::{self, ACTIONS, HEADER_FIELDS},
     examiner::{Examined, Request},
     host::{Host, MailServer, MailStream},
+    page,
     types::{
         Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
     },
 };
 
 use crate::{act, examine, locate, raw, readiness, refusal, search, session::Session};
-
-/// The supported actions.
-const ACTIONS: [Action; 7] = [
-    Action::MoveToJunk,
-    Action::MoveToInbox,
-    Action::MoveToDeletedItems,
-    Action::SoftDelete,
-    Action::HardDelete,
-    Action::MoveToQuarantine,
-    Action::Restore,
-];
 
 /// The connector, on top of its host's grants.
 #[derive(Debug, Clone, Default)]
@@ -54,25 +45,7 @@ where
     H::Stream: MailStream,
 {
     fn describe(&self) -> Capabilities {
-        let fields = [
-            "from-address",
-            "from-domain",
-            "subject-contains",
-            "to-address",
-            "message-id",
-            "received-after",
-            "received-before",
-            "header-contains",
-        ];
-        Capabilities {
-            name: "imap".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            actions: ACTIONS.to_vec(),
-            search_fields: fields.map(str::to_owned).to_vec(),
-            largest_batch: 1_000,
-            calls_per_mailbox: 1,
-            extra: Vec::new(),
-        }
+        describe::capabilities("imap", env!("CARGO_PKG_VERSION"), &ACTIONS, &HEADER_FIELDS, 1_000)
     }
 
     /// Returns the addresses of the setting `mailboxes`, because IMAP cannot list mailboxes.
@@ -84,15 +57,12 @@ where
         };
         let mut mailboxes: Vec<String> = setting
             .split(|character: char| character == ',' || character.is_whitespace())
-            .filter(|name| !name.is_empty() && cursor.is_none_or(|cursor| *name > cursor))
+            .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect();
         mailboxes.sort_unstable();
         mailboxes.dedup();
-        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-        let is_more = mailboxes.len() > most;
-        mailboxes.truncate(most);
-        let next = mailboxes.last().filter(|_| is_more).cloned();
+        let (mailboxes, next) = page::after(mailboxes, String::as_str, cursor, most);
         Ok(MailboxPage { mailboxes, next, gaps: Vec::new() })
     }
 
@@ -101,16 +71,10 @@ where
     }
 
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
         self.with_session(mailbox, |session| locate::locate(session, &self.host, refs))
     }
 
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
         self.with_session(mailbox, |session| act::apply(session, &self.host, action, targets))
     }
 

@@ -60,10 +60,8 @@ pub(crate) fn examine<S: MailStream, H: Host>(
     let answers = refs.iter().zip(examined).map(|(message, known)| match known {
         Some(known) => Ok(known),
         None => match raw::fetch(session, host, message, request.most) {
-            Ok(raw) => Ok(Examined::Features(features::of(&raw, request))),
-            Err(Error::NotFound(_)) => Ok(Examined::NotFound),
-            Err(Error::Permanent(why) | Error::Denied(why)) => Ok(Examined::Failed(why)),
-            Err(error) => Err(error),
+            Err(Error::Denied(why)) => Ok(Examined::Failed(why)),
+            raw => features::examined(raw, request),
         },
     });
     answers.collect()

@@ -2,8 +2,10 @@
 
 use clawback_connector_sdk::{
     Connector,
+    describe::{self, ACTIONS, HEADER_FIELDS},
     examiner::{Examined, Request},
     host::{Host, Http, Memo},
+    page,
     types::{
         Action, Capabilities, Error, Gap, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
         Target,
@@ -17,16 +19,6 @@ use crate::{
     session::{self, Listing, Session},
 };
 
-/// The supported actions.
-const ACTIONS: [Action; 7] = [
-    Action::MoveToJunk,
-    Action::MoveToInbox,
-    Action::MoveToDeletedItems,
-    Action::SoftDelete,
-    Action::HardDelete,
-    Action::MoveToQuarantine,
-    Action::Restore,
-];
 /// The longest name of a mailbox.
 const LONGEST_NAME: usize = 320;
 
@@ -54,25 +46,7 @@ impl<H: Host + Http + Memo> Jmap<H> {
 
 impl<H: Host + Http + Memo> Connector for Jmap<H> {
     fn describe(&self) -> Capabilities {
-        let fields = [
-            "from-address",
-            "from-domain",
-            "subject-contains",
-            "to-address",
-            "message-id",
-            "received-after",
-            "received-before",
-            "header-contains",
-        ];
-        Capabilities {
-            name: "jmap".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            actions: ACTIONS.to_vec(),
-            search_fields: fields.map(str::to_owned).to_vec(),
-            largest_batch: 500,
-            calls_per_mailbox: 1,
-            extra: Vec::new(),
-        }
+        describe::capabilities("jmap", env!("CARGO_PKG_VERSION"), &ACTIONS, &HEADER_FIELDS, 500)
     }
 
     /// Returns the accounts that the login reaches.
@@ -87,11 +61,7 @@ impl<H: Host + Http + Memo> Connector for Jmap<H> {
         }
         // The accounts without a name are on the first page.
         gaps.retain(|_| cursor.is_none());
-        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-        listings.retain(|listing| cursor.is_none_or(|cursor| listing.name.as_str() > cursor));
-        let is_more = listings.len() > most;
-        listings.truncate(most);
-        let next = listings.last().filter(|_| is_more).map(|listing| listing.name.clone());
+        let (listings, next) = page::after(listings, |listing| &listing.name, cursor, most);
         session::keep(&self.host, &listings);
         let is_name = |name: &str| name.len() <= LONGEST_NAME && !name.chars().any(char::is_control);
         let (named, unnamed): (Vec<Listing>, Vec<Listing>) =
@@ -109,16 +79,10 @@ impl<H: Host + Http + Memo> Connector for Jmap<H> {
     }
 
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
-        if refs.is_empty() {
-            return Ok(Vec::new());
-        }
         Api::on(&self.host, mailbox, |api| locate::locate(api, refs))
     }
 
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
         Api::on(&self.host, mailbox, |api| act::apply(api, action, targets))
     }
 

@@ -49,12 +49,7 @@ pub(crate) fn examine<H: Host + Http + Memo>(
                 Some(email) => together.remove(&email.id).map_or_else(|| download(api, email, request.most), Ok),
                 None => Err(gone()),
             };
-            examined.push(match raw {
-                Ok(raw) => Examined::Features(features::of(&raw, request)),
-                Err(Error::NotFound(_)) => Examined::NotFound,
-                Err(Error::Permanent(why)) => Examined::Failed(why),
-                Err(error) => return Err(error),
-            });
+            examined.push(features::examined(raw, request)?);
         }
     }
     Ok(examined)

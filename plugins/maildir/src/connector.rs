@@ -2,8 +2,10 @@
 
 use clawback_connector_sdk::{
     Connector,
+    describe::{self, ACTIONS, ATTACHMENT_NAME, HEADER_FIELDS},
     examiner::{Examined, Request},
     host::{EntryKind, Folder, Host},
+    page,
     types::{
         Action, Capabilities, Error, Gap, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
         Sighting, Target,
@@ -17,17 +19,6 @@ use crate::{
     name, ready, search,
     tree::{Mailbox, NOT_FOLLOWED, refused},
 };
-
-/// The supported actions.
-const ACTIONS: [Action; 7] = [
-    Action::MoveToJunk,
-    Action::MoveToInbox,
-    Action::MoveToDeletedItems,
-    Action::SoftDelete,
-    Action::HardDelete,
-    Action::MoveToQuarantine,
-    Action::Restore,
-];
 
 /// The connector, on top of its host's grants.
 #[derive(Debug, Clone, Default)]
@@ -44,26 +35,8 @@ impl<H> Maildir<H> {
 
 impl<H: Folder + Host> Connector for Maildir<H> {
     fn describe(&self) -> Capabilities {
-        let fields = [
-            "from-address",
-            "from-domain",
-            "subject-contains",
-            "to-address",
-            "message-id",
-            "received-after",
-            "received-before",
-            "header-contains",
-            "attachment-name",
-        ];
-        Capabilities {
-            name: "maildir".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            actions: ACTIONS.to_vec(),
-            search_fields: fields.map(str::to_owned).to_vec(),
-            largest_batch: 1_000,
-            calls_per_mailbox: 1,
-            extra: Vec::new(),
-        }
+        let fields = [&HEADER_FIELDS[..], &[ATTACHMENT_NAME]].concat();
+        describe::capabilities("maildir", env!("CARGO_PKG_VERSION"), &ACTIONS, &fields, 1_000)
     }
 
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
@@ -71,20 +44,15 @@ impl<H: Folder + Host> Connector for Maildir<H> {
         let (mut mailboxes, mut gaps) = (Vec::new(), Vec::new());
         for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')) {
             match entry.kind {
-                EntryKind::Dir if cursor.is_none_or(|cursor| entry.name.as_str() > cursor) => {
-                    mailboxes.push(entry.name);
-                }
+                EntryKind::Dir => mailboxes.push(entry.name),
                 EntryKind::Other if cursor.is_none() => {
                     gaps.push(Gap { folder: String::new(), item: entry.name, reason: NOT_FOLLOWED.to_owned() });
                 }
-                EntryKind::Dir | EntryKind::Other | EntryKind::File => {}
+                EntryKind::Other | EntryKind::File => {}
             }
         }
         mailboxes.sort_unstable();
-        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-        let is_more = mailboxes.len() > most;
-        mailboxes.truncate(most);
-        let next = mailboxes.last().filter(|_| is_more).cloned();
+        let (mailboxes, next) = page::after(mailboxes, String::as_str, cursor, most);
         Ok(MailboxPage { mailboxes, next, gaps })
     }
 

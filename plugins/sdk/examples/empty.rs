@@ -2,7 +2,7 @@
 //! store answers; the rules of each call are in `connector` of the contract.
 
 use clawback_connector_sdk::{
-    Connector,
+    Connector, describe,
     host::Host,
     types::{
         Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
@@ -17,15 +17,7 @@ pub struct Empty<H> {
 
 impl<H: Host> Connector for Empty<H> {
     fn describe(&self) -> Capabilities {
-        Capabilities {
-            name: "empty".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            actions: Vec::new(),
-            search_fields: Vec::new(),
-            largest_batch: 1_000,
-            calls_per_mailbox: 1,
-            extra: Vec::new(),
-        }
+        describe::capabilities("empty", env!("CARGO_PKG_VERSION"), &[], &[], 1_000)
     }
 
     fn mailboxes(&self, _cursor: Option<&str>, _most: u32) -> Result<MailboxPage, Error> {

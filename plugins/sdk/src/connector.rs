@@ -28,20 +28,15 @@ pub trait Connector {
     /// Returns the features of these messages, one answer per ref, in order. Fetches them one by one; a connector whose
     /// store can return several at once does better.
     fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
-        let examined = refs.iter().map(|message| match self.fetch_raw(mailbox, message, request.most) {
-            Ok(raw) => Ok(Examined::Features(features::of(&raw, request))),
-            Err(Error::NotFound(_)) => Ok(Examined::NotFound),
-            Err(Error::Permanent(why)) => Ok(Examined::Failed(why)),
-            Err(error) => Err(error),
-        });
-        examined.collect()
+        let fetched = refs.iter().map(|message| self.fetch_raw(mailbox, message, request.most));
+        fetched.map(|raw| features::examined(raw, request)).collect()
     }
 }
 
 /// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.
 ///
-/// The expression is evaluated once per call, because every call has its own instance. Outside WebAssembly the macro
-/// expands to nothing.
+/// The expression is evaluated once per call, because every call has its own instance. A call without a ref or target is
+/// answered without the connector. Outside WebAssembly the macro expands to nothing.
 #[macro_export]
 macro_rules! export {
     ($connector:expr) => {
@@ -57,6 +52,9 @@ macro_rules! export {
                     request: examiner::Request,
                 ) -> Result<Vec<examiner::Examined>, types::Error> {
                     $crate::host::report_panics();
+                    if refs.is_empty() {
+                        return Ok(Vec::new());
+                    }
                     $crate::Connector::examine(&$connector, &mailbox, &refs, &request)
                 }
                 fn examine_raw(raw: Vec<u8>, request: examiner::Request) -> Vec<examiner::Features> {
@@ -85,6 +83,9 @@ macro_rules! export {
                 }
                 fn locate(mailbox: String, refs: Vec<types::MessageRef>) -> Result<Vec<types::Located>, types::Error> {
                     $crate::host::report_panics();
+                    if refs.is_empty() {
+                        return Ok(Vec::new());
+                    }
                     $crate::Connector::locate(&$connector, &mailbox, &refs)
                 }
                 fn apply(
@@ -93,6 +94,9 @@ macro_rules! export {
                     targets: Vec<types::Target>,
                 ) -> Result<Vec<types::Outcome>, types::Error> {
                     $crate::host::report_panics();
+                    if targets.is_empty() {
+                        return Ok(Vec::new());
+                    }
                     $crate::Connector::apply(&$connector, &mailbox, action, &targets)
                 }
                 fn fetch_raw(mailbox: String, message: types::MessageRef, most: u64) -> Result<Vec<u8>, types::Error> {

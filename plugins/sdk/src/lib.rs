@@ -14,6 +14,7 @@ mod bindings;
 pub mod bound;
 mod charset;
 pub mod connector;
+pub mod describe;
 pub mod features;
 pub mod fingerprint;
 pub mod header;

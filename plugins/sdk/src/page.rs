@@ -54,6 +54,22 @@ impl Budget {
     }
 }
 
+/// Returns one page of mailboxes, at most `most` of those whose names come after the cursor, and the cursor of the next
+/// page. `items` are sorted by these names.
+pub fn after<T>(
+    mut items: Vec<T>,
+    name: impl Fn(&T) -> &str,
+    cursor: Option<&str>,
+    most: u32,
+) -> (Vec<T>, Option<String>) {
+    items.retain(|item| cursor.is_none_or(|cursor| name(item) > cursor));
+    let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+    let is_more = items.len() > most;
+    items.truncate(most);
+    let next = items.last().filter(|_| is_more).map(|item| name(item).to_owned());
+    (items, next)
+}
+
 /// Returns the approximate size of a message in an answer.
 pub fn bytes(message: &Message) -> usize {
     let text = |text: &String| text.len() + EACH;
@@ -104,6 +120,17 @@ mod tests {
         let mut budget = Budget::default();
         assert!((0..1_000).all(|_| budget.take(&usual)));
         assert!(!budget.is_spent());
+    }
+
+    #[test]
+    fn pages_of_names_follow_each_other_without_a_gap() {
+        let all: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let page = |cursor, most| after(all.clone(), String::as_str, cursor, most);
+        assert_eq!(page(None, 2), (all[..2].to_vec(), Some("b".to_owned())));
+        assert_eq!(page(Some("b"), 2), (all[2..].to_vec(), None));
+        assert_eq!(page(None, 3).1, None);
+        assert_eq!(page(Some("a"), 0), (all[1..2].to_vec(), Some("b".to_owned())));
+        assert_eq!(page(Some("c"), 1), (Vec::new(), None));
     }
 
     #[test]

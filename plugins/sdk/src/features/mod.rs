@@ -20,12 +20,12 @@ use std::{borrow::Cow, hash::Hasher as _};
 use siphasher::sip::SipHasher24;
 
 use crate::{
-    examiner::{Features, Link, Request},
+    examiner::{Examined, Features, Link, Request},
     header::{self, Stored},
     matching::everything,
     normal::normalise,
     outlook::{self, Cut, Message},
-    types::{Location, LocationKind},
+    types::{Error, Location, LocationKind},
 };
 
 /// The most links that are returned.
@@ -38,6 +38,17 @@ const FIELDS: [&str; 5] = ["return-path", "reply-to", "delivered-to", "received"
 /// size that a server announces is believed instead, as some servers estimate it.
 pub fn of(raw: &[u8], request: &Request) -> Features {
     of_message(&Cow::Borrowed(raw).into(), raw.len() as u64 >= request.most, request)
+}
+
+/// Returns the answer for one message: its features, that it is gone, or why it alone cannot be read. Any other error is
+/// one of the call.
+pub fn examined(raw: Result<Vec<u8>, Error>, request: &Request) -> Result<Examined, Error> {
+    match raw {
+        Ok(raw) => Ok(Examined::Features(of(&raw, request))),
+        Err(Error::NotFound(_)) => Ok(Examined::NotFound),
+        Err(Error::Permanent(why)) => Ok(Examined::Failed(why)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the features of a message, of which only the start is given if `is_start`.
