@@ -8,10 +8,11 @@ use clawback_connectors::MailStore;
 use clawback_model::{
     Decision, Event, LocationKind, Principal, Remediation, RemediationId, Role, Status, StopReason, Timestamp,
 };
-use clawback_runtime::{Error, Seen, Worker, silent};
+use clawback_runtime::{Error, Seen, Worker};
 use clawback_store::{StoreError, UNTIL_CLOSED};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};
+use clawback_tests::world;
 
 use crate::store::columns;
 use crate::store::harness::Database;
@@ -71,7 +72,7 @@ impl World {
     }
 
     fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(self.api.site()), silent())
+        world::worker(&self.api)
     }
 
     async fn approve(&self, id: &RemediationId) -> Result<Remediation, Error> {

@@ -5,16 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_app::Api;
-use clawback_connectors::MailStore;
-use clawback_model::{Clock as _, ManualClock, Role, Status};
-use clawback_runtime::{
-    Checkpoints, Notifier, NotifierConfig, Outbox, SiteKey, Witnesses, Worker, open_checkpoint, silent,
-};
-use clawback_store::{Store, TrustedHeads};
-use clawback_tests::binary::write_secret;
-use clawback_tests::fake_store::FakeStore;
+use clawback_model::{Clock as _, Role, Status};
+use clawback_runtime::{Checkpoints, Outbox, SiteKey, Witnesses, open_checkpoint};
+use clawback_store::TrustedHeads;
 use clawback_tests::hooks::{Hook, Hooks};
-use clawback_tests::site::{noon, person, site, submission};
+use clawback_tests::site::{person, submission};
+use clawback_tests::world;
 
 const PLAYBOOK: &str = "playbook: purge
 on: { manual: {} }
@@ -25,11 +21,8 @@ steps:
 
 /// A site whose checkpoints one program receives.
 struct World {
-    url: String,
-    store: Arc<FakeStore>,
-    clock: Arc<ManualClock>,
+    site: world::World,
     keeper: Hooks,
-    folder: tempfile::TempDir,
 }
 
 fn key() -> SiteKey {
@@ -38,27 +31,15 @@ fn key() -> SiteKey {
 
 impl World {
     async fn both() -> [Self; 2] {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
-        [(url, folder), other].map(|(url, folder)| {
-            write_secret(&folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-            let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
-            store.deliver("ann@corp.example", "eve@evil.example", "Invoice", clock.now());
-            Self { url, store, clock, keeper: Hooks::start(), folder }
+        world::World::both(&[("purge", PLAYBOOK)]).await.map(|site| {
+            site.store.deliver("ann@corp.example", "eve@evil.example", "Invoice", site.clock.now());
+            Self { site, keeper: Hooks::start() }
         })
     }
 
     async fn node(&self) -> Api {
-        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
-        // As the binary does; a second call is refused.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let history = Store::open(&self.url).await.unwrap();
-        let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
-        let url = format!("{}/keeper", self.keeper.url);
-        let config = NotifierConfig::Webhook { url, secret_file: "key".into(), every_change: false };
-        let notifier = Notifier::open("keeper", &config, self.folder.path()).unwrap();
-        site.notifiers = [("keeper".to_owned(), notifier)].into();
+        let mut site = self.site.node().await;
+        site.notifiers = [("keeper".to_owned(), self.site.webhook("keeper", &self.keeper.url, false))].into();
         site.checkpoints = Some(Checkpoints {
             key: key(),
             notify: vec!["keeper".into()],
@@ -69,7 +50,7 @@ impl World {
     }
 
     async fn tell_after(&self, time: Duration) {
-        self.clock.advance(time);
+        self.site.clock.advance(time);
         Outbox::new(Arc::clone(self.node().await.site())).tell_due().await;
     }
 }
@@ -112,7 +93,7 @@ async fn a_checkpoint_is_sent_each_hour_while_events_are_recorded() {
         // The history is checked against the received checkpoint.
         let kept = told[0].body["data"]["checkpoint"].as_str().unwrap();
         let kept = open_checkpoint(kept, key().public()).unwrap();
-        let noted = TrustedHeads { log: Some((kept.size, kept.root)), now: Some(world.clock.now()), head: None };
+        let noted = TrustedHeads { log: Some((kept.size, kept.root)), now: Some(world.site.clock.now()), head: None };
         history.verify(noted, |_| {}).await.unwrap();
     }
 }
@@ -123,7 +104,7 @@ async fn a_checkpoint_is_sent_before_messages_are_deleted_for_good() {
         let node = world.node().await;
         let purger = person("ann", &[Role::Analyst, Role::Purger]);
         let submitted = node.submit(&purger, submission("purge", &[])).await.unwrap();
-        let ended = Worker::new(Arc::clone(node.site()), silent()).run(&submitted.id).await.unwrap();
+        let ended = world::worker(&node).run(&submitted.id).await.unwrap();
         assert_eq!(ended.status, Status::Completed);
         let told = world.keeper.so_far();
         assert_eq!(told.len(), 1);
@@ -132,10 +113,10 @@ async fn a_checkpoint_is_sent_before_messages_are_deleted_for_good() {
         assert!((number("started")..number("batch-started")).contains(&size(&told[0])), "{:?}", told[0].body);
         // A receiver that does not answer does not delay the work.
         world.keeper.refuse(true);
-        world.clock.advance(Duration::from_hours(2));
-        world.store.deliver("ann@corp.example", "eve@evil.example", "Again", world.clock.now());
+        world.site.clock.advance(Duration::from_hours(2));
+        world.site.store.deliver("ann@corp.example", "eve@evil.example", "Again", world.site.clock.now());
         let again = node.submit(&purger, submission("purge", &[])).await.unwrap();
-        let ended = Worker::new(Arc::clone(node.site()), silent()).run(&again.id).await.unwrap();
+        let ended = world::worker(&node).run(&again.id).await.unwrap();
         assert_eq!((ended.status, world.keeper.refused().len()), (Status::Completed, 1));
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clawback_model::{Clock as _, Decision, Event, Role, Status};
-use clawback_runtime::{Worker, silent};
+use clawback_runtime::Worker;
 use clawback_store::{ClaimScope, LaneEnd, LaneReport, Store, StoreError};
 use clawback_tests::binary::{Clawback, binary};
 use clawback_tests::remote_store::{RemoteStore, Rules, Server};
 use clawback_tests::site::{SkewedClock, SystemClock, api, person, site_of, submission};
 use clawback_tests::synthetic::SENDER;
+use clawback_tests::world;
 use clawback_tests::{maildirs, postgres};
 
 const LEASE: Duration = Duration::from_millis(1_500);
@@ -45,8 +46,7 @@ async fn nodes_with_a_wrong_and_a_right_clock_work_together() {
         }
         let ann = person("ann", &[Role::Analyst]);
         let submitted = apis[0].submit(&ann, submission("storm", &[("sender", SENDER)])).await.unwrap();
-        let workers: Vec<Arc<Worker>> =
-            apis.iter().map(|api| Arc::new(Worker::new(Arc::clone(api.site()), silent()))).collect();
+        let workers: Vec<Arc<Worker>> = apis.iter().map(|api| Arc::new(world::worker(api))).collect();
         let stop = Arc::new(tokio::sync::Notify::new());
         let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let nodes: Vec<_> = workers
@@ -98,7 +98,7 @@ async fn late_writes_by_another_clock_are_refused() {
     let api = api(site);
     let submitted =
         api.submit(&person("ann", &[Role::Analyst]), submission("storm", &[("sender", SENDER)])).await.unwrap();
-    let planned = Worker::new(Arc::clone(api.site()), silent()).plan_only(&submitted.id).await.unwrap();
+    let planned = world::worker(&api).plan_only(&submitted.id).await.unwrap();
     let history = &api.site().history;
 
     // The slow node takes a lease that, by the right clock, has expired before it began.

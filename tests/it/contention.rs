@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{MessageRef, OutcomeKind, Principal, Reason, Remediation, RemediationId, Role, Status};
-use clawback_runtime::{Error, Site, Worker, silent};
+use clawback_runtime::{Error, Site, Worker};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, SystemClock, api, person, site_of, submission};
+use clawback_tests::world;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -54,7 +55,7 @@ fn node(history: &Store, stores: &[&Arc<FakeStore>], name: &str) -> Site {
 }
 
 fn worker(api: &Api) -> Worker {
-    Worker::new(Arc::clone(api.site()), silent())
+    world::worker(api)
 }
 
 fn ann() -> Principal {

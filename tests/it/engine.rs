@@ -10,9 +10,9 @@ use clawback_model::{
     StopReason, Timestamp,
 };
 use clawback_runtime::{Error, Submission, Worker, silent};
-use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};
+use clawback_tests::world;
 
 const SENDER: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -31,15 +31,14 @@ struct World {
     store: Arc<FakeStore>,
     api: Api,
     ann: Principal,
-    _folder: tempfile::TempDir,
+    _site: world::World,
 }
 
 impl World {
     /// Mailboxes with `each` messages of the sender, and one message of another sender.
     async fn new(mailboxes: u32, each: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
-        let store = Arc::new(FakeStore::new("corp"));
+        let site = world::World::new(&[("purge", PLAYBOOK)]);
+        let store = Arc::clone(&site.store);
         for number in 0..mailboxes {
             let mailbox = format!("user{number:02}@corp.example");
             for letter in 0..each {
@@ -47,13 +46,11 @@ impl World {
             }
             store.deliver(&mailbox, "friend@good.example", "Hello", NOON);
         }
-        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&store) as _];
-        let api = api(site(history, stores, &[("purge", PLAYBOOK)], noon()));
-        Self { store, api, ann: person("ann", &[Role::Analyst]), _folder: folder }
+        Self { store, api: site.api(|_| {}).await, ann: person("ann", &[Role::Analyst]), _site: site }
     }
 
     fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(self.api.site()), silent())
+        world::worker(&self.api)
     }
 
     /// An approver who is recorded in the site.
@@ -69,9 +66,7 @@ impl World {
 
     async fn run(&self) -> Remediation {
         let submitted = self.submit().await;
-        let done = self.worker().run(&submitted.id).await.unwrap();
-        assert!(done.counts.is_consistent(), "{:?}", done.counts);
-        done
+        world::run(&self.api, &submitted.id).await
     }
 
     async fn reasons(&self, of: &Remediation) -> Vec<(OutcomeKind, Reason)> {
@@ -246,7 +241,7 @@ async fn a_plan_over_its_limit_is_refused_with_limit_and_count() {
     tight.limits.query = 12;
     let tight = api(tight);
     let submitted = tight.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
-    let refused = Worker::new(Arc::clone(tight.site()), silent()).run(&submitted.id).await.unwrap();
+    let refused = world::worker(&tight).run(&submitted.id).await.unwrap();
     assert_eq!(refused.status, Status::Failed);
     let said = refused.stop.unwrap().to_string();
     assert!(said.contains("limited to 12") && said.contains("narrow the query"), "{said}");
@@ -298,7 +293,7 @@ async fn a_node_that_serves_waits_for_a_store_that_is_down() {
     site.tuning.outage_pause = Duration::from_millis(20);
     let served = api(site);
     let submitted = served.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
-    let worker = Worker::new(Arc::clone(served.site()), silent());
+    let worker = world::worker(&served);
     worker.plan_only(&submitted.id).await.unwrap();
     // More than all tries of both mailboxes.
     world.store.fail_next((0..14).map(|_| transient()));

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clawback_app::Api;
-use clawback_connectors::{CallError, MailStore};
+use clawback_connectors::CallError;
 use clawback_model::{Digest, OutcomeKind, Principal, Reason, Remediation, Role, Status};
-use clawback_runtime::{Error, Evidence, LARGEST_EVIDENCE, Worker, silent};
-use clawback_store::Store;
+use clawback_runtime::{Error, Evidence, LARGEST_EVIDENCE};
 use clawback_tests::binary::Clawback;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::maildirs;
 use clawback_tests::served::Served;
-use clawback_tests::site::{NOON, api, noon, person, site, submission};
+use clawback_tests::site::{NOON, person, submission};
+use clawback_tests::world;
 use sqlx::Connection as _;
 
 const SENDER: &str = "eve@evil.example";
@@ -29,24 +29,21 @@ steps:
 struct World {
     store: Arc<FakeStore>,
     api: Api,
-    folder: tempfile::TempDir,
+    site: world::World,
 }
 
 impl World {
     /// Three mailboxes with four messages each. `keep` is the playbook's setting, `always` the site's.
     async fn new(url: Option<String>, keep: &str, always: Option<bool>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("test.db").display()));
-        let history = Store::open(&url).await.unwrap();
-        let store = Arc::new(FakeStore::new("corp"));
+        let playbook = PLAYBOOK.replace("KEEP", keep);
+        let site = world::World::on(url, &[("purge", &playbook)]);
+        let store = Arc::clone(&site.store);
         for number in 0..12 {
             store.deliver(&format!("user{}@corp.example", number / 4), SENDER, &format!("Letter {number}"), NOON);
         }
-        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&store) as _];
-        let playbook = PLAYBOOK.replace("KEEP", keep);
-        let mut site = site(history, stores, &[("purge", &playbook)], noon());
-        site.evidence = always.map(|always| Evidence::folder(&folder.path().join("evidence"), always).unwrap());
-        Self { store, api: api(site), folder }
+        let folder = site.folder.path().join("evidence");
+        let kept = always.map(|always| Evidence::folder(&folder, always).unwrap());
+        Self { store, api: site.api(|site| site.evidence = kept).await, site }
     }
 
     async fn run(&self) -> Remediation {
@@ -56,9 +53,7 @@ impl World {
     }
 
     async fn work(&self, remediation: &Remediation) -> Remediation {
-        let worker = Worker::new(Arc::clone(self.api.site()), silent());
-        let done = worker.run(&remediation.id).await.unwrap();
-        assert!(done.counts.is_consistent(), "{:?}", done.counts);
+        let done = world::run(&self.api, &remediation.id).await;
         self.api.site().history.verify(None, |_| {}).await.unwrap();
         done
     }
@@ -75,7 +70,7 @@ impl World {
     }
 
     fn kept(&self) -> usize {
-        files(&self.folder.path().join("evidence")).len()
+        files(&self.site.folder.path().join("evidence")).len()
     }
 }
 
@@ -135,7 +130,7 @@ async fn deleted_messages_were_kept_and_each_reader_is_recorded() {
 async fn what_cannot_be_kept_is_not_deleted() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     // A file where the folder must be: as if the disk were full.
-    let blocked = world.folder.path().join("evidence/sha256");
+    let blocked = world.site.folder.path().join("evidence/sha256");
     std::fs::write(&blocked, "").unwrap();
     let failed = world.run().await;
     assert_eq!((failed.status, failed.counts.failed, world.store.acts()), (Status::Failed, 12, 0));
@@ -184,7 +179,7 @@ async fn a_message_that_was_removed_meanwhile_is_not_found() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     let ann = person("ann", &[Role::Analyst, Role::Purger]);
     let submitted = world.api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
-    let worker = Worker::new(Arc::clone(world.api.site()), silent());
+    let worker = world::worker(&world.api);
     let planned = worker.plan_only(&submitted.id).await.unwrap();
     let other = world.run().await;
     assert_eq!(other.counts.succeeded, 12);
@@ -216,7 +211,7 @@ async fn evidence_that_was_changed_or_lost_is_named() {
     let (rows, _) = world.api.site().history.evidence(None, None, 100).await.unwrap();
     let path = |digest: Digest| {
         let digits = digest.to_string();
-        world.folder.path().join(format!("evidence/sha256/{}/{digits}", &digits[..2]))
+        world.site.folder.path().join(format!("evidence/sha256/{}/{digits}", &digits[..2]))
     };
     let (changed, lost) = (path(rows[1].kept.digest), path(rows[2].kept.digest));
     let kept = std::fs::read(&changed).unwrap();
@@ -230,7 +225,7 @@ async fn evidence_that_was_changed_or_lost_is_named() {
     assert!(matches!(refused, Error::EvidenceLost { .. }), "{refused}");
     std::fs::write(&changed, kept).unwrap();
 
-    let database = format!("sqlite:{}", world.folder.path().join("test.db").display());
+    let database = world.site.url.clone();
     for (sql, said) in [
         ("UPDATE evidence SET digest = (SELECT digest FROM evidence WHERE seq = 0) WHERE seq = 3", "different digests"),
         ("DELETE FROM evidence WHERE seq = 3", "it has no row"),

@@ -17,6 +17,7 @@ use clawback_tests::binary::Clawback;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::maildirs;
 use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
+use clawback_tests::world;
 
 const SENDER: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -33,20 +34,18 @@ steps:
 struct World {
     store: Arc<FakeStore>,
     clock: Arc<ManualClock>,
-    url: String,
     api: Api,
     ann: Principal,
     ben: Principal,
     root: Principal,
-    _folder: tempfile::TempDir,
+    site: world::World,
 }
 
 impl World {
     /// Ten mailboxes with five messages of each of two senders; a call takes two at most.
     async fn new(change: impl FnOnce(&mut Site)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let store = Arc::new(FakeStore::new("corp").with_largest_batch(2));
+        let site = world::World::new(&[("purge", PLAYBOOK)]).with_store(FakeStore::new("corp").with_largest_batch(2));
+        let (store, clock) = (Arc::clone(&site.store), Arc::clone(&site.clock));
         for number in 0..10 {
             for letter in 0..5 {
                 for sender in [SENDER, "mallory@evil.example"] {
@@ -54,32 +53,27 @@ impl World {
                 }
             }
         }
-        let clock = noon();
-        let mut here = Self::site(&url, &store, &clock).await;
-        change(&mut here);
-        let api = api(here);
+        let api = site.api(|site| Self::set(site, change)).await;
         let (ann, ben) = (person("ann", &[Role::Analyst, Role::Approver]), person("ben", &[Role::Approver]));
-        Self { store, clock, url, api, ann, ben, root: person("root", &[Role::Admin]), _folder: folder }
+        Self { store, clock, api, ann, ben, root: person("root", &[Role::Admin]), site }
     }
 
-    async fn site(url: &str, store: &Arc<FakeStore>, clock: &Arc<ManualClock>) -> Site {
-        let history = Store::open(url).await.unwrap();
-        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(store) as _];
-        let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(clock) as _);
+    fn set(site: &mut Site, change: impl FnOnce(&mut Site)) {
         site.tuning.control = Duration::from_millis(5);
-        site
+        change(site);
     }
 
     /// Another node on the same history.
     async fn node(&self, change: impl FnOnce(&mut Site)) -> Worker {
-        let mut site = Self::site(&self.url, &self.store, &self.clock).await;
-        site.node = "another-node".into();
-        change(&mut site);
-        Worker::new(Arc::new(site), silent())
+        let node = self.site.api(|site| {
+            site.node = "another-node".into();
+            Self::set(site, change);
+        });
+        world::worker(&node.await)
     }
 
     fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(self.api.site()), silent())
+        world::worker(&self.api)
     }
 
     async fn submit(&self, sender: &str) -> Remediation {
@@ -345,7 +339,7 @@ async fn a_store_that_is_down_does_not_delay_the_other_store() {
     let all = stores.iter().map(|store| Arc::clone(store) as Arc<dyn MailStore>).collect();
     let api = api(site(history, all, &[("purge", &playbook)], noon()));
     let ann = person("ann", &[Role::Analyst]);
-    let worker = Worker::new(Arc::clone(api.site()), silent());
+    let worker = world::worker(&api);
     let submitted = api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
     worker.plan_only(&submitted.id).await.unwrap();
     stores[0].set_down(true);

@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clawback_app::Api;
-use clawback_connectors::MailStore;
-use clawback_model::{Clock as _, Decision, ManualClock, Remediation, Role, Status};
-use clawback_runtime::{Approvals, Notifier, NotifierConfig, Outbox, Site, Timers, Worker, silent};
-use clawback_store::Store;
+use clawback_model::{Clock as _, Decision, Remediation, Role, Status};
+use clawback_runtime::{Approvals, Outbox, Site, Timers, Worker};
 use clawback_tests::binary::{Clawback, write_secret};
-use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hooks::{Hook, Hooks};
-use clawback_tests::site::{known, noon, person, site, submission};
+use clawback_tests::site::{known, person, submission};
+use clawback_tests::world;
 
 const EVE: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -32,24 +30,16 @@ const CLAIM_TTL: Duration = Duration::from_mins(1);
 
 /// A site that notifies two programs of everything.
 struct World {
-    url: String,
-    store: Arc<FakeStore>,
-    clock: Arc<ManualClock>,
+    site: world::World,
     siem: Hooks,
     desk: Hooks,
-    folder: tempfile::TempDir,
 }
 
 impl World {
     async fn both() -> [Self; 2] {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
-        [(url, folder), other].map(|(url, folder)| {
-            write_secret(&folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-            let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
-            store.deliver("ann@corp.example", EVE, "Invoice", clock.now());
-            Self { url, store, clock, siem: Hooks::start(), desk: Hooks::start(), folder }
+        world::World::both(&[("purge", PLAYBOOK)]).await.map(|site| {
+            site.store.deliver("ann@corp.example", EVE, "Invoice", site.clock.now());
+            Self { site, siem: Hooks::start(), desk: Hooks::start() }
         })
     }
 
@@ -63,17 +53,9 @@ impl World {
     }
 
     async fn site_with(&self, notifiers: &[(&str, &str)]) -> Site {
-        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
-        // As the binary does; a second call is refused.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let history = Store::open(&self.url).await.unwrap();
-        let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
-        site.notifiers.clear();
-        for (name, url) in notifiers {
-            let config =
-                NotifierConfig::Webhook { url: format!("{url}/{name}"), secret_file: "key".into(), every_change: true };
-            site.notifiers.insert((*name).to_owned(), Notifier::open(name, &config, self.folder.path()).unwrap());
-        }
+        let mut site = self.site.node().await;
+        site.notifiers =
+            notifiers.iter().map(|(name, url)| ((*name).to_owned(), self.site.webhook(name, url, true))).collect();
         site
     }
 
@@ -82,7 +64,7 @@ impl World {
     }
 
     async fn run(&self, of: &Remediation) -> Remediation {
-        Worker::new(Arc::clone(self.node().await.site()), silent()).run(&of.id).await.unwrap()
+        world::run(&self.node().await, &of.id).await
     }
 
     async fn approve(&self, api: &Api, of: &Remediation) {
@@ -92,12 +74,12 @@ impl World {
 
     /// After this time, any node sends what is due.
     async fn tell_after(&self, time: Duration) {
-        self.clock.advance(time);
+        self.site.clock.advance(time);
         Outbox::new(Arc::clone(self.node().await.site())).tell_due().await;
     }
 
     async fn waiting(&self) -> u64 {
-        self.node().await.site().history.queue(self.clock.now()).await.unwrap().notices
+        self.node().await.site().history.queue(self.site.clock.now()).await.unwrap().notices
     }
 }
 
@@ -146,7 +128,7 @@ async fn a_channel_that_recovers_gets_what_it_missed() {
         assert!(asked["data"]["deadline"].is_string() && asked["data"]["decided_by"].is_null(), "{asked}");
         assert_eq!(asked["timestamp"], pending.updated_at.to_string());
         let sent: i64 = told[2].field("webhook-timestamp").parse().unwrap();
-        assert_eq!(sent, world.clock.now().0 / 1_000_000, "signed when it is sent, or it would be refused as old");
+        assert_eq!(sent, world.site.clock.now().0 / 1_000_000, "signed when it is sent, or it would be refused as old");
         world.tell_after(Duration::from_hours(2)).await;
         assert_eq!((world.siem.so_far().len(), world.desk.so_far().len(), world.waiting().await), (6, 6, 0));
         world.node().await.site().history.verify(None, |_| {}).await.unwrap();
@@ -164,7 +146,7 @@ async fn another_node_sends_the_notifications_of_a_dead_one() {
         let changes = history.changes(None, 10).await.unwrap();
         let names = ["desk", "siem"].map(str::to_owned).to_vec();
         let addressed: Vec<_> = changes.into_iter().map(|change| (change, names.clone())).collect();
-        let now = world.clock.now();
+        let now = world.site.clock.now();
         history.address(&addressed, now).await.unwrap();
         history.address(&addressed, now).await.unwrap();
         let late = history.take_deliveries("siem", None, (now, now.plus(CLAIM_TTL)), 10).await.unwrap();
@@ -180,14 +162,14 @@ async fn another_node_sends_the_notifications_of_a_dead_one() {
         world.submit().await;
         world.tell_after(Duration::ZERO).await;
         let take = |now| history.take_deliveries("siem", None, (now, now.plus(CLAIM_TTL)), 10);
-        world.clock.advance(Duration::from_secs(5));
-        let frozen = take(world.clock.now()).await.unwrap().remove(0);
-        world.clock.advance(CLAIM_TTL);
-        let theirs = take(world.clock.now()).await.unwrap().remove(0);
+        world.site.clock.advance(Duration::from_secs(5));
+        let frozen = take(world.site.clock.now()).await.unwrap().remove(0);
+        world.site.clock.advance(CLAIM_TTL);
+        let theirs = take(world.site.clock.now()).await.unwrap().remove(0);
         assert_eq!((frozen.tries, theirs.tries), (2, 3));
-        history.delivered(&frozen, world.clock.now()).await.unwrap();
-        history.defer(&frozen, world.clock.now()).await.unwrap();
-        assert!(take(world.clock.now()).await.unwrap().is_empty());
+        history.delivered(&frozen, world.site.clock.now()).await.unwrap();
+        history.defer(&frozen, world.site.clock.now()).await.unwrap();
+        assert!(take(world.site.clock.now()).await.unwrap().is_empty());
         assert_eq!(world.waiting().await, 1);
     }
 }
@@ -208,7 +190,7 @@ async fn of_many_nodes_one_tells() {
         for one in &submitted {
             nodes[0].cancel(&person("ann", &[Role::Analyst]), &one.id).await.unwrap();
         }
-        let workers = nodes.each_ref().map(|node| Worker::new(Arc::clone(node.site()), silent()));
+        let workers = nodes.each_ref().map(world::worker);
         let work = |worker: &Worker| {
             let worker = worker.clone();
             async move { while worker.run_next().await.unwrap().is_some() {} }
@@ -240,11 +222,11 @@ async fn a_notification_is_given_up_after_a_day() {
         let outbox = Outbox::new(Arc::clone(node.site()));
         outbox.tell_due().await;
         for _ in 0..24 * 60 - 1 {
-            world.clock.advance(Duration::from_mins(1));
+            world.site.clock.advance(Duration::from_mins(1));
             outbox.tell_due().await;
         }
         assert_eq!(world.waiting().await, 1, "a minute is left");
-        world.clock.advance(Duration::from_mins(1));
+        world.site.clock.advance(Duration::from_mins(1));
         outbox.tell_due().await;
         let tries = world.siem.refused().len();
         assert_eq!((tries, world.waiting().await), (1 + 4 + 24, 0), "the last try is a day after the first");
@@ -284,7 +266,7 @@ async fn a_dead_channel_delays_nobody() {
         let (dead, taken) = silent_channel();
         let api = world.node_with(&[("dead", &dead), ("siem", &world.siem.url)]).await;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let worker = Worker::new(Arc::clone(api.site()), silent());
+        let worker = world::worker(&api);
         let serving = tokio::spawn(async move { worker.serve(async { drop(stopped.await) }, |_| {}).await });
         let began = Instant::now();
         let submitted = api.submit(&person("ann", &[Role::Analyst]), submission("purge", &[])).await.unwrap();
@@ -328,7 +310,7 @@ async fn a_dead_channel_delays_the_reminder_of_no_other_plan() {
         let submitted = world.submit().await;
         assert_eq!(world.run(&submitted).await.status, Status::PendingApproval);
     }
-    world.clock.advance(Duration::from_hours(49));
+    world.site.clock.advance(Duration::from_hours(49));
     let (dead, taken) = silent_channel();
     let mut site = world.site_with(&[("dead", &dead), ("siem", &world.siem.url)]).await;
     site.approvals = Approvals { notify: vec!["dead".to_owned(), "siem".to_owned()], ..Approvals::default() };

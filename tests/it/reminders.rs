@@ -6,14 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_app::Api;
-use clawback_connectors::MailStore;
-use clawback_model::{Clock as _, Decision, ManualClock, PublicUrl, Remediation, Role, Status};
-use clawback_runtime::{Approvals, Notifier, NotifierConfig, Outbox, Worker, silent};
-use clawback_store::Store;
-use clawback_tests::binary::write_secret;
-use clawback_tests::fake_store::FakeStore;
+use clawback_model::{Clock as _, Decision, PublicUrl, Remediation, Role, Status};
+use clawback_runtime::{Approvals, Notifier, NotifierConfig, Outbox};
 use clawback_tests::hooks::Hooks;
-use clawback_tests::site::{noon, person, site, submission};
+use clawback_tests::site::{person, submission};
+use clawback_tests::world;
 
 const EVE: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -26,40 +23,23 @@ steps:
 ";
 
 struct World {
-    url: String,
-    store: Arc<FakeStore>,
-    clock: Arc<ManualClock>,
+    site: world::World,
     hooks: Hooks,
-    folder: tempfile::TempDir,
 }
 
 impl World {
     async fn both() -> [Self; 2] {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
-        [(url, folder), other].map(|(url, folder)| {
-            write_secret(&folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-            let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
-            store.deliver("ann@corp.example", EVE, "Invoice", clock.now());
-            Self { url, store, clock, hooks: Hooks::start(), folder }
+        world::World::both(&[("purge", PLAYBOOK)]).await.map(|site| {
+            site.store.deliver("ann@corp.example", EVE, "Invoice", site.clock.now());
+            Self { site, hooks: Hooks::start() }
         })
     }
 
     /// A node of the site; the same as one after a restart.
     async fn node(&self) -> Api {
-        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
-        let history = Store::open(&self.url).await.unwrap();
-        // As the binary does; a second call is refused.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
+        let mut site = self.site.node().await;
         for name in ["approvers", "desk", "chief"] {
-            let config = NotifierConfig::Webhook {
-                url: format!("{}/{name}", self.hooks.url),
-                secret_file: "key".into(),
-                every_change: false,
-            };
-            site.notifiers.insert(name.to_owned(), Notifier::open(name, &config, self.folder.path()).unwrap());
+            site.notifiers.insert(name.to_owned(), self.site.webhook(name, &self.hooks.url, false));
         }
         let [notify, escalate_to] = ["desk", "chief"].map(|name| vec![name.to_owned()]);
         site.approvals = Approvals { notify, escalate_to, ..Approvals::default() };
@@ -71,7 +51,7 @@ impl World {
     async fn pending(&self) -> Remediation {
         let api = self.node().await;
         let submitted = api.submit(&person("ann", &[Role::Analyst]), submission("purge", &[])).await.unwrap();
-        let pending = Worker::new(Arc::clone(api.site()), silent()).run(&submitted.id).await.unwrap();
+        let pending = world::worker(&api).run(&submitted.id).await.unwrap();
         assert_eq!(pending.status, Status::PendingApproval);
         pending
     }
@@ -79,7 +59,7 @@ impl World {
     /// Runs all nodes after this many minutes. Returns what was sent since, as `path type`.
     async fn tick_after(&self, minutes: u64) -> Vec<String> {
         let before = self.hooks.so_far().len();
-        self.clock.advance(Duration::from_mins(minutes));
+        self.site.clock.advance(Duration::from_mins(minutes));
         let (a, b, c) = (self.node().await, self.node().await, self.node().await);
         let nodes = [a, b, c].map(|node| Outbox::new(Arc::clone(node.site())));
         tokio::join!(nodes[0].tell_due(), nodes[1].tell_due(), nodes[2].tell_due());
@@ -146,7 +126,7 @@ async fn decided_or_late_approvals_send_no_reminder_twice() {
         // Made again, the plan waits again.
         let api = world.node().await;
         api.replan(&person("ann", &[Role::Analyst]), &third.id).await.unwrap();
-        let again = Worker::new(Arc::clone(api.site()), silent()).run(&third.id).await.unwrap();
+        let again = world::worker(&api).run(&third.id).await.unwrap();
         assert_eq!(again.status, Status::PendingApproval);
         assert_eq!(world.tick_after(119).await, [""; 0]);
         assert_eq!(world.tick_after(1).await, ["/approvers remediation.reminder", "/desk remediation.reminder"]);

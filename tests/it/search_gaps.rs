@@ -13,6 +13,7 @@ use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
+use clawback_tests::world;
 
 const SENDER: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -54,7 +55,7 @@ impl World {
     }
 
     fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(self.api.site()), silent())
+        world::worker(&self.api)
     }
 
     async fn run(&self) -> Remediation {
@@ -153,7 +154,7 @@ async fn no_store_and_no_mailbox_are_no_all_clear() {
     let history = Store::open(&format!("sqlite:{}", folder.path().join("empty.db").display())).await.unwrap();
     let empty = api(site(history, vec![Arc::new(FakeStore::new("empty")) as _], &[("purge", PLAYBOOK)], noon()));
     let submitted = empty.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
-    refused(&Worker::new(Arc::clone(empty.site()), silent()).run(&submitted.id).await.unwrap(), "lists no mailbox");
+    refused(&world::worker(&empty).run(&submitted.id).await.unwrap(), "lists no mailbox");
 }
 
 #[tokio::test]

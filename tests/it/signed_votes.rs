@@ -10,12 +10,13 @@ use clawback_model::{
     Approval, Clock as _, Decision, Event, LocationKind, Principal, Remediation, Role, Signed, SignedVotes, Status,
     StopReason, VOTE_NAMESPACE, Vote, VoteSignature,
 };
-use clawback_runtime::{Error, UnsignedVote, VoteRules, Worker, silent, token_digest};
+use clawback_runtime::{Error, UnsignedVote, VoteRules, Worker, token_digest};
 use clawback_store::TokenTerms;
 use clawback_tests::binary::write_secret;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};
 use clawback_tests::ssh::SshKey;
+use clawback_tests::world;
 
 use crate::store::harness::Database;
 
@@ -87,7 +88,7 @@ impl World {
     }
 
     fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(self.api.site()), silent())
+        world::worker(&self.api)
     }
 
     /// The signature by `key` of a vote of `voter`, whose statement may be changed first.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clawback_model::{Role, Status};
-use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::mail::Random;
 use clawback_tests::postgres;
 use clawback_tests::remote_store::{NodeOptions, RemoteStore, Rules, Server};
 use clawback_tests::site::{SystemClock, api, person, site_of, submission};
 use clawback_tests::synthetic::SENDER;
+use clawback_tests::world;
 
 const KILLS: u64 = 20;
 const NODES: usize = 4;
@@ -82,7 +82,7 @@ async fn nodes_that_are_killed_frozen_and_cut_off_lose_nothing() {
     let api = api(site);
     let submitted =
         api.submit(&person("ann", &[Role::Analyst]), submission("storm", &[("sender", SENDER)])).await.unwrap();
-    let planned = Worker::new(Arc::clone(api.site()), silent()).plan_only(&submitted.id).await.unwrap();
+    let planned = world::worker(&api).plan_only(&submitted.id).await.unwrap();
     assert!(!planned.status.is_final(), "{} {:?}", planned.status, planned.stop);
 
     let history = &api.site().history;

@@ -13,6 +13,7 @@ use clawback_model::{
 use clawback_runtime::{Error, Site, Worker, silent};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
+use clawback_tests::world;
 
 use crate::store::harness::Database;
 
@@ -347,7 +348,7 @@ async fn a_retry_after_a_guards_stop_needs_a_vote() {
     let site = site(database.store.clone(), stores, &[("tidy", &playbook)], noon());
     let api = api(site);
     let ann = known(&database.store, "ann", &[Role::Analyst]).await;
-    let worker = Worker::new(Arc::clone(api.site()), silent());
+    let worker = world::worker(&api);
     let submitted = api.submit(&ann, submission("tidy", &[("sender", SENDER)])).await.unwrap();
     worker.plan_only(&submitted.id).await.unwrap();
     store.fail_next([CallError::Denied { store: "corp".into(), detail: "no right".into() }]);
@@ -371,7 +372,7 @@ async fn an_analyst_without_the_purgers_role_neither_retries_nor_resumes_a_hard_
     let api = api(site(database.store.clone(), stores, &[("tidy", &playbook)], noon()));
     let pam = known(&database.store, "pam", &[Role::Analyst, Role::Purger]).await;
     let ann = known(&database.store, "ann", &[Role::Analyst]).await;
-    let worker = Worker::new(Arc::clone(api.site()), silent());
+    let worker = world::worker(&api);
     let submission = || submission("tidy", &[("sender", SENDER)]);
     let forbidden = |error: Error| matches!(error, Error::Forbidden { .. });
     assert!(forbidden(api.submit(&ann, submission()).await.unwrap_err()));

@@ -39,3 +39,4 @@ pub mod ssh;
 pub mod supervised;
 pub mod synthetic;
 pub mod witness;
+pub mod world;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clawback_action_center::{Bounds, Center, Settings};
-use clawback_runtime::{Worker, silent};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::{Desk, NOON, SENDER};
+use clawback_tests::world;
 
 /// A remediation, for the address that changes it and for all that show it.
 pub(super) struct Seed {
@@ -72,7 +72,7 @@ impl Served {
                 async move { center.serve(listener, Bounds::of(256), None, async { drop(told.await) }).await },
             );
         let stopped = Arc::new(AtomicBool::new(false));
-        let worker = Worker::new(Arc::clone(desk.center.api.site()), silent());
+        let worker = world::worker(&desk.center.api);
         let seen = Arc::clone(&stopped);
         let worker = tokio::spawn(async move {
             while !seen.load(Ordering::Relaxed) {

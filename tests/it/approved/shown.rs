@@ -3,6 +3,7 @@
 use clawback_model::{Digest, PrincipalKind, is_deceptive};
 use clawback_scripting::Lists;
 use clawback_tests::center::TestCenter;
+use clawback_tests::world;
 use serde_json::Value;
 
 use super::*;
@@ -39,7 +40,7 @@ fn center(database: &Database, script: &str, vips: &[&str], playbooks: &[(&str, 
 async fn pending(center: &TestCenter, sender: &str) -> RemediationId {
     let ann = person("ann", &[Role::Analyst]);
     let submitted = center.api.submit(&ann, submission("scripted", &[("sender", sender)])).await.unwrap();
-    let worker = Worker::new(Arc::clone(center.api.site()), silent());
+    let worker = world::worker(&center.api);
     assert_eq!(worker.plan_only(&submitted.id).await.unwrap().status, Status::PendingApproval);
     submitted.id
 }

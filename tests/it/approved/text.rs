@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 use clawback_action_center::export_plan;
 use clawback_connectors::MailStore;
 use clawback_model::{PrincipalKind, RemediationId};
-use clawback_runtime::Worker;
 use clawback_tests::center::TestCenter;
+use clawback_tests::world;
 use futures::TryStreamExt as _;
 
 use super::*;
@@ -45,7 +45,7 @@ async fn anybody_computes_the_digest_again_from_the_text_of_a_plan() {
         let none = center.call(&token, "GET", &path, None).await;
         assert_eq!((none.status, &none.json()["code"]), (409, &"wrong-status".into()), "{}", none.text);
 
-        let worker = Worker::new(Arc::clone(center.api.site()), silent());
+        let worker = world::worker(&center.api);
         let digest = worker.plan_only(&id).await.unwrap().plan.unwrap().digest.to_string();
         let answer = center.call(&token, "GET", &path, None).await;
         assert_eq!((answer.status, answer.text.matches('\n').count()), (200, 152));
@@ -81,7 +81,7 @@ async fn anybody_computes_the_digest_again_from_the_text_of_a_plan() {
 async fn an_altered_plan_text_is_not_exported_completely() {
     for database in Database::all().await {
         let (center, id, token) = planned(&database).await;
-        let worker = Worker::new(Arc::clone(center.api.site()), silent());
+        let worker = world::worker(&center.api);
         let planned = worker.plan_only(&id).await.unwrap();
         assert!(database.force("UPDATE targets SET subject = 'Hello' WHERE seq = 70").await);
         let pieces = export_plan(&database.store, planned.clone()).await.unwrap();

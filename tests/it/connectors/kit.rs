@@ -59,7 +59,7 @@ fn a_new_connector_is_a_crate_of_the_sdk() {
     };
     assert!(new("my-store", sdk).status.success());
     let read = |file: &str| fs::read_to_string(folder.path().join("my-store").join(file)).unwrap();
-    assert!(read("src/lib.rs").contains("name: \"my-store\""));
+    assert!(read("src/lib.rs").contains("capabilities(\"my-store\""));
     let crate_file: toml::Table = read("Cargo.toml").parse().unwrap();
     let found = crate_file["dependencies"]["clawback-connector-sdk"]["path"].as_str().unwrap();
     assert!(Path::new(found).join("Cargo.toml").is_file(), "{found}");

@@ -9,12 +9,13 @@ use std::sync::{Arc, OnceLock};
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{ManualClock, Outcome, Principal, Remediation, Role, Throttles};
-use clawback_runtime::{Site, Worker, silent};
+use clawback_runtime::{Site, silent};
 use clawback_store::Store;
 use clawback_tests::access::{Access, Login};
 use clawback_tests::imap_client::{Kept, Snapshot, difference};
 use clawback_tests::mail::Random;
 use clawback_tests::site::{api, noon, person, site, submission};
+use clawback_tests::world;
 
 mod abuse_mailbox;
 mod campaigns;
@@ -106,7 +107,7 @@ impl World {
     }
 
     async fn finish(&self, submitted: &Remediation) -> Remediation {
-        let done = Worker::new(Arc::clone(self.api.site()), silent()).run(&submitted.id).await.unwrap();
+        let done = world::worker(&self.api).run(&submitted.id).await.unwrap();
         assert!(done.counts.is_consistent(), "{:?}", done.counts);
         done
     }

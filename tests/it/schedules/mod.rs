@@ -15,10 +15,11 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{ManualClock, Principal, Remediation, Role, Status, Timestamp};
-use clawback_runtime::{Site, Timers, Worker, silent};
+use clawback_runtime::{Site, Timers};
 use clawback_store::{HistoryFilter, Store};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, person, random, site};
+use clawback_tests::world;
 use sqlx::Connection as _;
 
 /// A site with a folder of playbooks and a clock that the test sets.
@@ -43,9 +44,7 @@ impl World {
 
     /// On a database; an empty URL means a new SQLite file.
     pub(crate) async fn on(url: String, playbooks: &[(&str, &str)], at: Timestamp) -> Self {
-        // In memory if possible: a month has many commits.
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let folder = world::in_memory();
         let url = if url.is_empty() { format!("sqlite:{}", folder.path().join("test.db").display()) } else { url };
         let (store, clock) = (Arc::new(FakeStore::new("corp")), Arc::new(ManualClock::new(at)));
         for (name, text) in playbooks {
@@ -93,7 +92,7 @@ impl World {
 
     /// Works until nothing is due.
     pub(crate) async fn work(&self) -> Vec<Remediation> {
-        let worker = Worker::new(Arc::clone(self.api.site()), silent());
+        let worker = world::worker(&self.api);
         let mut done = Vec::new();
         while let Some(remediation) = worker.run_next().await.unwrap() {
             done.push(remediation);

@@ -30,9 +30,7 @@ impl Database {
     }
 
     pub(crate) async fn sqlite() -> Self {
-        // In memory if possible: tests have many commits.
-        let memory = std::path::Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+        let folder = clawback_tests::world::in_memory();
         let url = format!("sqlite:{}", folder.path().join("history.db").display());
         let store = Store::open(&url).await.unwrap();
         Self { name: "sqlite", url, store, _folder: Some(folder) }

@@ -83,7 +83,7 @@ pub(crate) fn run(args: &ConnectorsNewArgs) -> Result<Exit, Failure> {
     };
     for (file, text) in [
         ("Cargo.toml", filled(CARGO)),
-        ("src/lib.rs", LIB.replace("name: \"empty\"", &format!("name: {name:?}"))),
+        ("src/lib.rs", LIB.replace("\"empty\"", &format!("{name:?}"))),
         (&*format!("{name}.toml"), filled(MANIFEST)),
         ("README.md", filled(README)),
     ] {
