@@ -51,7 +51,7 @@ impl World {
 
     async fn tell_after(&self, time: Duration) {
         self.site.clock.advance(time);
-        Outbox::new(Arc::clone(self.node().await.site())).tell_due().await;
+        Outbox::new(Arc::clone(self.node().await.site())).send_due().await;
     }
 }
 

@@ -75,7 +75,7 @@ impl World {
     /// After this time, any node sends what is due.
     async fn tell_after(&self, time: Duration) {
         self.site.clock.advance(time);
-        Outbox::new(Arc::clone(self.node().await.site())).tell_due().await;
+        Outbox::new(Arc::clone(self.node().await.site())).send_due().await;
     }
 
     async fn waiting(&self) -> u64 {
@@ -184,7 +184,7 @@ async fn of_many_nodes_one_tells() {
         let nodes = [world.node().await, world.node().await, world.node().await];
         let tell = || async {
             let [a, b, c] = nodes.each_ref().map(|node| Outbox::new(Arc::clone(node.site())));
-            tokio::join!(a.tell_due(), b.tell_due(), c.tell_due());
+            tokio::join!(a.send_due(), b.send_due(), c.send_due());
         };
         tell().await;
         for one in &submitted {
@@ -220,18 +220,18 @@ async fn a_notification_is_given_up_after_a_day() {
         let first = world.submit().await;
         let node = world.node().await;
         let outbox = Outbox::new(Arc::clone(node.site()));
-        outbox.tell_due().await;
+        outbox.send_due().await;
         for _ in 0..24 * 60 - 1 {
             world.site.clock.advance(Duration::from_mins(1));
-            outbox.tell_due().await;
+            outbox.send_due().await;
         }
         assert_eq!(world.waiting().await, 1, "a minute is left");
         world.site.clock.advance(Duration::from_mins(1));
-        outbox.tell_due().await;
+        outbox.send_due().await;
         let tries = world.siem.refused().len();
         assert_eq!((tries, world.waiting().await), (1 + 4 + 24, 0), "the last try is a day after the first");
         let counted = node.site().metrics.exposition();
-        for (notifier, result, count) in [("desk", "told", 1), ("siem", "failed", 28), ("siem", "given-up", 1)] {
+        for (notifier, result, count) in [("desk", "sent", 1), ("siem", "failed", 28), ("siem", "given-up", 1)] {
             let line = format!("clawback_notices_total{{notifier=\"{notifier}\",result=\"{result}\"}} {count}");
             assert!(counted.contains(&line), "{line} is not in {counted}");
         }
@@ -315,7 +315,7 @@ async fn a_dead_channel_delays_the_reminder_of_no_other_plan() {
     let mut site = world.site_with(&[("dead", &dead), ("siem", &world.siem.url)]).await;
     site.approvals = Approvals { notify: vec!["dead".to_owned(), "siem".to_owned()], ..Approvals::default() };
     let (before, began) = (world.siem.so_far().len(), Instant::now());
-    Outbox::new(Arc::new(site)).tell_due().await;
+    Outbox::new(Arc::new(site)).send_due().await;
     // One try at the silent one takes ten seconds.
     assert!(began.elapsed() < Duration::from_secs(19), "{:?}", began.elapsed());
     assert_eq!((world.siem.so_far().len() - before, taken.load(Ordering::SeqCst)), (6, 6));

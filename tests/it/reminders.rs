@@ -62,7 +62,7 @@ impl World {
         self.site.clock.advance(Duration::from_mins(minutes));
         let (a, b, c) = (self.node().await, self.node().await, self.node().await);
         let nodes = [a, b, c].map(|node| Outbox::new(Arc::clone(node.site())));
-        tokio::join!(nodes[0].tell_due(), nodes[1].tell_due(), nodes[2].tell_due());
+        tokio::join!(nodes[0].send_due(), nodes[1].send_due(), nodes[2].send_due());
         told(&self.hooks, before)
     }
 }

@@ -121,7 +121,7 @@ fn sampled() -> BTreeSet<String> {
     metrics.recorded(&[outcome]);
     metrics.throttled("corp");
     metrics.stopped("halted");
-    metrics.notice("soc", "told");
+    metrics.notice("soc", "sent");
     metrics.site(&Queue::default(), Timestamp(0));
     let text = metrics.exposition();
     let names = text.lines().filter(|line| !line.starts_with('#'));

@@ -144,7 +144,7 @@ struct Seat {
 
 impl Slot {
     /// Completes when the connection is to be closed.
-    pub(crate) async fn told_to_close(&self) {
+    pub(crate) async fn close_requested(&self) {
         self.0.close.notified().await;
     }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn closed(slot: &Slot) -> bool {
-        slot.told_to_close().now_or_never().is_some()
+        slot.close_requested().now_or_never().is_some()
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Bounds {
 /// that was quiet longest. An error of one connection, or a passing one, ends nothing else.
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
     let server = Arc::new(Server::new(router, bounds));
-    let (stopping, told) = watch::channel(false);
+    let (stopping, stopped) = watch::channel(false);
     let accepting = async {
         loop {
             let (stream, peer) = match listener.accept().await {
@@ -78,7 +78,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
             if let Some(place) = server.place(peer.ip()).await {
                 // From here on it can be closed to make room for the next, whether or not its task has begun.
                 let slot = server.connections.add(peer.ip());
-                tokio::spawn(Arc::clone(&server).connection(stream, peer, slot, place, told.clone()));
+                tokio::spawn(Arc::clone(&server).connection(stream, peer, slot, place, stopped.clone()));
             }
         }
     };
@@ -144,7 +144,7 @@ impl Server {
             tokio::select! {
                 // An error here is the client's: it left, was late, or spoke no HTTP.
                 _ = connection.as_mut() => return,
-                () = slot.told_to_close() => return,
+                () = slot.close_requested() => return,
                 _ = stopping.wait_for(|stop| *stop), if !is_ending => {
                     if !slot.has_requests() {
                         return;

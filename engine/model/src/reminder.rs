@@ -49,17 +49,17 @@ impl Approval {
     }
 
     /// Returns when the next reminder is due, after this many; `None` after the last.
-    pub fn next_reminder(&self, told: usize) -> Option<Timestamp> {
-        self.reminders().get(told).map(|(at, _)| *at)
+    pub fn next_reminder(&self, sent: usize) -> Option<Timestamp> {
+        self.reminders().get(sent).map(|(at, _)| *at)
     }
 
     /// Returns the last due reminder, after this many, and how many it covers: if no node was up for a while, several
     /// due reminders are sent as one.
-    pub fn due_reminder(&self, told: usize, now: Timestamp) -> Option<(Reminder, usize)> {
+    pub fn due_reminder(&self, sent: usize, now: Timestamp) -> Option<(Reminder, usize)> {
         let reminders = self.reminders();
         let due = reminders.iter().take_while(|(at, _)| *at <= now).count();
         let (_, reminder) = reminders.get(due.checked_sub(1)?)?;
-        (due > told && now < self.deadline).then_some((*reminder, due))
+        (due > sent && now < self.deadline).then_some((*reminder, due))
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn one_after_the_other() {
         let approval = approval(0.5, 0.75);
-        assert_eq!([0, 1, 2].map(|told| approval.next_reminder(told)), [Some(at(50)), Some(at(75)), None]);
+        assert_eq!([0, 1, 2].map(|sent| approval.next_reminder(sent)), [Some(at(50)), Some(at(75)), None]);
         assert_eq!(approval.due_reminder(0, at(49)), None);
         assert_eq!(approval.due_reminder(0, at(50)), Some((Reminder::Again, 1)));
         assert_eq!(approval.due_reminder(1, at(74)), None);

@@ -136,7 +136,7 @@ impl Metrics {
         self.stops.get_or_create(&RuleLabels { rule }).inc();
     }
 
-    /// Counts a try to deliver a notification: `told`, `failed`, or `given-up` for the last that failed.
+    /// Counts a try to deliver a notification: `sent`, `failed`, or `given-up` for the last that failed.
     pub fn notice(&self, notifier: &str, result: &'static str) {
         self.notices.get_or_create(&NoticeLabels { notifier: notifier.to_owned(), result }).inc();
     }

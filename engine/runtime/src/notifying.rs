@@ -10,7 +10,7 @@ mod notice;
 pub(crate) mod notifier;
 mod recipients;
 mod reminders;
-mod telling;
+mod sending;
 mod webhook;
 
 pub use approvals::Approvals;
@@ -18,5 +18,5 @@ pub use mail::{MailConfig, MailTls};
 pub(crate) use notice::CheckpointNotice;
 pub use notifier::{Notifier, NotifierConfig};
 pub(crate) use recipients::recipients;
-pub(crate) use reminders::tell as tell_reminders;
-pub(crate) use telling::{answer, notify_change, send_checkpoint};
+pub(crate) use reminders::send as send_reminders;
+pub(crate) use sending::{answer, notify_change, send_checkpoint};

@@ -72,7 +72,7 @@ impl Outbox {
     /// Sends everything that is due, each with one try, all notifiers at once. A failed try fails nothing else: it is
     /// logged and retried later, by any node.
     #[boxed]
-    pub async fn tell_due(&self) {
+    pub async fn send_due(&self) {
         if self.of.is_none() {
             Box::pin(tend(Arc::clone(&self.site))).await;
         }
@@ -82,8 +82,8 @@ impl Outbox {
     /// The same for the changes of one remediation only: for a command in the foreground, which may be the only
     /// process.
     #[boxed]
-    pub async fn tell_of(&self, id: &RemediationId) {
-        Self { of: Some(id.clone()), ..self.clone() }.tell_due().await;
+    pub async fn send_of(&self, id: &RemediationId) {
+        Self { of: Some(id.clone()), ..self.clone() }.send_due().await;
     }
 
     /// Sends everything in a task of its own until it is ended.
@@ -103,10 +103,10 @@ impl Outbox {
     async fn turn(&self) -> Result<(), Error> {
         self.resolve_recipients().await?;
         let notifiers = self.site.history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
-        let told = join_all(notifiers.iter().map(|name| self.channel(name)));
+        let sent = join_all(notifiers.iter().map(|name| self.channel(name)));
         let reminded = async { if self.of.is_none() { self.remind().await } else { Ok(()) } };
-        let (told, reminded, answered) = tokio::join!(told, reminded, self.answer());
-        told.into_iter().collect::<Result<(), Error>>()?;
+        let (sent, reminded, answered) = tokio::join!(sent, reminded, self.answer());
+        sent.into_iter().collect::<Result<(), Error>>()?;
         reminded.and(answered)
     }
 
@@ -122,7 +122,7 @@ impl Outbox {
                 Ok(due) => {
                     for name in due {
                         let outbox = self.clone();
-                        busy.entry(name.clone()).or_insert_with(|| tasks.spawn(outbox.tell(name)));
+                        busy.entry(name.clone()).or_insert_with(|| tasks.spawn(outbox.send(name)));
                     }
                     IDLE
                 }
@@ -145,7 +145,7 @@ impl Outbox {
         while tasks.join_next().await.is_some() {}
         if self.of.is_some() {
             self.stopping.store(false, Ordering::Relaxed);
-            self.tell_due().await;
+            self.send_due().await;
         }
     }
 
@@ -160,7 +160,7 @@ impl Outbox {
         Ok(notifiers.into_iter().map(Some).chain(self.of.is_none().then_some(None)).collect())
     }
 
-    async fn tell(self, name: Option<String>) {
+    async fn send(self, name: Option<String>) {
         let Some(name) = name else {
             let (reminded, answered) = tokio::join!(self.remind(), self.answer());
             return logged(reminded.and(answered));
@@ -200,7 +200,7 @@ impl Outbox {
     }
 
     /// Sends to a notifier until nothing is due for it.
-    #[tracing::instrument(name = "outbox.tell", skip_all, fields(notifier.name = name))]
+    #[tracing::instrument(name = "outbox.send", skip_all, fields(notifier.name = name))]
     async fn channel(&self, name: &str) -> Result<(), Error> {
         while !self.stopping.load(Ordering::Relaxed) {
             let now = self.site.now();
@@ -209,8 +209,8 @@ impl Outbox {
             if taken.is_empty() {
                 break;
             }
-            let told = join_all(taken.iter().map(|delivery| self.deliver(delivery))).await;
-            told.into_iter().collect::<Result<(), Error>>()?;
+            let sent = join_all(taken.iter().map(|delivery| self.deliver(delivery))).await;
+            sent.into_iter().collect::<Result<(), Error>>()?;
         }
         Ok(())
     }
@@ -228,7 +228,7 @@ impl Outbox {
             Err(error) => return Err(error.into()),
         };
         let Err(error) = notifying::notify_change(site, notifier, &remediation).await else {
-            site.metrics.notice(notifier, "told");
+            site.metrics.notice(notifier, "sent");
             return Ok(history.delivered(delivery, site.now()).await?);
         };
         let (id, status) = (&remediation.id, remediation.status);
@@ -259,8 +259,8 @@ impl Outbox {
             if taken.is_empty() {
                 break;
             }
-            let told = join_all(taken.iter().map(|due| self.answer_one(due))).await;
-            told.into_iter().collect::<Result<(), Error>>()?;
+            let sent = join_all(taken.iter().map(|due| self.answer_one(due))).await;
+            sent.into_iter().collect::<Result<(), Error>>()?;
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ impl Outbox {
         let error = match notifying::answer(site, due).await {
             Ok(is_sent) => {
                 if is_sent {
-                    site.metrics.notice(name, "told");
+                    site.metrics.notice(name, "sent");
                 }
                 return Ok(history.answered(due, is_sent.then(|| site.now())).await?);
             }
@@ -292,7 +292,7 @@ impl Outbox {
 
     /// Sends reminders until none is due.
     async fn remind(&self) -> Result<(), Error> {
-        while !self.stopping.load(Ordering::Relaxed) && notifying::tell_reminders(&self.site).await? {}
+        while !self.stopping.load(Ordering::Relaxed) && notifying::send_reminders(&self.site).await? {}
         Ok(())
     }
 }
@@ -302,8 +302,8 @@ fn is_broken(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. } | StoreError::Illegal(_) | StoreError::NotFound { .. })
 }
 
-fn logged(told: Result<(), Error>) {
-    if let Err(error) = told {
+fn logged(sent: Result<(), Error>) {
+    if let Err(error) = sent {
         let error: &dyn std::error::Error = &error;
         tracing::error!(error, "Notifications cannot be read or marked as delivered; it is retried.");
     }

@@ -34,39 +34,39 @@ const AFTER_TROUBLE: Duration = Duration::from_secs(2);
 struct Held {
     site: Arc<Site>,
     lease: Lease,
-    is_given_back: bool,
+    is_released: bool,
     /// Kept until the lease is released: the receiver sees the channel close.
     going: Option<mpsc::Sender<Infallible>>,
 }
 
 impl Held {
     fn new(site: &Arc<Site>, lease: Lease, going: Option<mpsc::Sender<Infallible>>) -> Self {
-        Self { site: Arc::clone(site), lease, is_given_back: false, going }
+        Self { site: Arc::clone(site), lease, is_released: false, going }
     }
 
     /// Releases the lease. After an error the remediation is not due again at once, so that one that cannot continue
     /// does not delay the others.
-    async fn give_back(mut self, result: &Result<Remediation, Error>) {
+    async fn release(mut self, result: &Result<Remediation, Error>) {
         let history = &self.site.history;
-        let given = match result {
+        let released = match result {
             // An error of the database or of this node's lanes is not the remediation's: the next node continues at
             // once.
             Ok(_) | Err(Error::LaneWorker(_) | Error::LaneWorkerEnded) => history.release(&self.lease).await,
             Err(Error::History(error)) if error.is_retryable() => history.release(&self.lease).await,
             Err(_) => history.postpone(&self.lease, self.site.now().plus(AFTER_ERROR)).await,
         };
-        given_back(&self.lease, given);
-        self.is_given_back = true;
+        log_release(&self.lease, released);
+        self.is_released = true;
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         let here = tokio::runtime::Handle::try_current();
-        if let (false, Ok(here)) = (self.is_given_back, here) {
+        if let (false, Ok(here)) = (self.is_released, here) {
             let (site, lease, going) = (Arc::clone(&self.site), self.lease.clone(), self.going.take());
             here.spawn(async move {
-                given_back(&lease, site.history.release(&lease).await);
+                log_release(&lease, site.history.release(&lease).await);
                 drop(going);
             });
         }
@@ -211,11 +211,11 @@ impl Worker {
 
     /// Advances the remediations that are due, many at once, and works on the lanes of every node's batches, until
     /// `stop` completes. Then every call under way is ended and recorded, and the rest handed back. Passes each
-    /// remediation, or the error that stopped it, to `told`.
+    /// remediation, or the error that stopped it, to `report`.
     pub async fn serve(
         &self,
         stop: impl Future<Output = ()>,
-        mut told: impl FnMut(Result<Remediation, Error>),
+        mut report: impl FnMut(Result<Remediation, Error>),
     ) -> Result<(), Error> {
         let lane_worker = Arc::new(Mutex::new(Arc::new(self.start_lane_worker().await?)));
         let outbox = Outbox::new(Arc::clone(&self.site)).spawn();
@@ -233,20 +233,20 @@ impl Worker {
                     }
                     Ok(None) => {}
                     Err(error) => {
-                        told(Err(error));
+                        report(Err(error));
                         wait = AFTER_TROUBLE;
                     }
                 }
             }
             tokio::select! {
                 () = &mut stop => break,
-                Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::LaneWorkerEnded))),
+                Some(ended) = directors.join_next() => report(ended.unwrap_or(Err(Error::LaneWorkerEnded))),
                 // A batch that another node has opened may have lanes for this one.
                 () = watch.changed(wait) => locked(&lane_worker).wake(),
             }
             let broken = locked(&lane_worker).failure();
             if let Some(failure) = broken {
-                told(Err(failure));
+                report(Err(failure));
                 tokio::time::sleep(AFTER_TROUBLE).await;
                 match self.start_lane_worker().await {
                     Ok(fresh) => {
@@ -255,7 +255,7 @@ impl Worker {
                         // at once.
                         tokio::spawn(async move { broken.leave().await });
                     }
-                    Err(error) => told(Err(error)),
+                    Err(error) => report(Err(error)),
                 }
             }
         }
@@ -371,7 +371,7 @@ impl Worker {
         // The state is acted on only if the events prove it.
         if let Err(error) = self.site.history.prove_state(&held.lease.remediation).await {
             let refused = Err(error.into());
-            held.give_back(&refused).await;
+            held.release(&refused).await;
             return refused;
         }
         let result = loop {
@@ -411,7 +411,7 @@ impl Worker {
             }
         };
         drop(control);
-        held.give_back(&result).await;
+        held.release(&result).await;
         result
     }
 
@@ -493,7 +493,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Logs a lease that could not be released; it expires.
-fn given_back(lease: &Lease, result: Result<(), StoreError>) {
+fn log_release(lease: &Lease, result: Result<(), StoreError>) {
     if let Err(error) = result {
         tracing::debug!(remediation.id = %lease.remediation, %error, "Lease not released.");
     }

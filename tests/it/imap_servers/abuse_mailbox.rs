@@ -158,7 +158,7 @@ async fn three_reports_by_mail_remove_a_campaign_and_each_is_answered_once() {
     let left_out = &done.plan.as_ref().unwrap().facts.left_out;
     assert!(left_out.iter().any(|left| left.reason.as_deref() == Some("SecOps mailbox")), "{left_out:?}");
     let outbox = Outbox::new(Arc::clone(world.api.site()));
-    outbox.tell_due().await;
+    outbox.send_due().await;
     let mut answered: Vec<String> = smtp.received(4).unwrap().iter().map(|mail| mail.recipients.clone()).collect();
     answered.sort_unstable();
     assert_eq!(answered, ["dan@acme.test", &users[0], &users[1], &users[2]]);
@@ -182,7 +182,7 @@ async fn three_reports_by_mail_remove_a_campaign_and_each_is_answered_once() {
     after[0].retain(|kept, _| kept.start != "Subject: Payment");
     assert_same(&before, &after, "after the undo");
     world.looked(&mut timers).await;
-    outbox.tell_due().await;
+    outbox.send_due().await;
     assert_eq!(smtp.received(4).unwrap().len(), 4, "nobody is answered twice");
     world.api.site().history.verify(None, |_| {}).await.unwrap();
 }

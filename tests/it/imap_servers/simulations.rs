@@ -58,8 +58,8 @@ async fn a_simulation_is_no_alarm_and_a_threat_with_a_forged_mark_is_one() {
     assert_eq!(groups[0].remediation, None, "a simulation is no alarm");
     // Its reporters are answered at once, and those of the threat once it is decided.
     let outbox = Outbox::new(Arc::clone(world.api.site()));
-    outbox.tell_due().await;
-    outbox.tell_due().await;
+    outbox.send_due().await;
+    outbox.send_due().await;
     let answers = smtp.received(3).unwrap();
     let mut answered: Vec<&str> = answers.iter().map(|mail| mail.recipients.as_str()).collect();
     answered.sort_unstable();

@@ -34,25 +34,25 @@ async fn obeyed(global: &Global, client: &Client, id: &str) -> Result<Exit, Fail
             None => output::note(WILL_STOP),
         }
     }
-    work::tell(global, &found)
+    work::print(global, &found)
 }
 
 /// Waits until the remediation waits for a person or has ended, unless the caller does not wait.
 async fn settled(global: &Global, client: &Client, id: &str, leave: Leave) -> Result<Exit, Failure> {
     if leave.no_run {
-        return work::tell(global, &client.look(id, 0).await?);
+        return work::print(global, &client.look(id, 0).await?);
     }
     let (observer, cleared) = progress::bar(global.quiet || global.format != Format::Table);
     let interrupt = Interrupt::listen(cleared.clone())?;
     let ended = wait(client, id, leave, &observer, &interrupt).await;
     drop(cleared);
     match ended? {
-        End::Reached(detail) => work::tell(global, &detail),
+        End::Reached(detail) => work::print(global, &detail),
         End::Halted(halt, detail) => {
             note_held(&halt, &detail);
-            work::tell(global, &detail)
+            work::print(global, &detail)
         }
-        End::Interrupted => work::tell_interrupted(global, &client.look(id, 0).await?, true),
+        End::Interrupted => work::print_interrupted(global, &client.look(id, 0).await?, true),
     }
 }
 

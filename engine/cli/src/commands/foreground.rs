@@ -48,7 +48,7 @@ pub(super) async fn carry_on(
     if let Goal::Settled(Leave { no_run: true, .. }) = goal {
         let left = session.site().history.load(id).await.map_err(Failure::from);
         give_notice(session, id).await;
-        return tell(global, session, &left?).await;
+        return print(global, session, &left?).await;
     }
     let end = {
         let (observer, cleared) = progress::bar(global.quiet || global.format != Format::Table);
@@ -60,29 +60,29 @@ pub(super) async fn carry_on(
     };
     give_notice(session, id).await;
     match end? {
-        End::Reached(reached) => tell(global, session, &reached).await,
+        End::Reached(reached) => print(global, session, &reached).await,
         End::Halted(halt, held) => {
             output::note(&halt::holds(&halt, held.id.as_str(), held.status));
-            tell(global, session, &held).await
+            print(global, session, &held).await
         }
         End::Unobeyed(asked) => {
             output::note(WILL_STOP);
-            tell(global, session, &asked).await
+            print(global, session, &asked).await
         }
         End::Interrupted(left, by) => {
             let left = DetailJson::load(session.site(), &left).await?;
-            work::tell_interrupted(global, &left, matches!(by, WorkedBy::Others))
+            work::print_interrupted(global, &left, matches!(by, WorkedBy::Others))
         }
     }
 }
 
 /// Sends the notifications of a change, once each; a worker retries those that fail.
 pub(super) async fn give_notice(session: &Session, id: &RemediationId) {
-    Outbox::new(Arc::clone(session.site())).tell_of(id).await;
+    Outbox::new(Arc::clone(session.site())).send_of(id).await;
 }
 
-async fn tell(global: &Global, session: &Session, remediation: &Remediation) -> Result<Exit, Failure> {
-    work::tell(global, &DetailJson::load(session.site(), remediation).await?)
+async fn print(global: &Global, session: &Session, remediation: &Remediation) -> Result<Exit, Failure> {
+    work::print(global, &DetailJson::load(session.site(), remediation).await?)
 }
 
 struct Foreground<'a> {
@@ -100,7 +100,7 @@ impl Foreground<'_> {
         if let Goal::Settled(Leave { watch: true, .. }) = self.goal {
             return self.sit_out().await;
         }
-        let mut told = false;
+        let mut is_printed = false;
         loop {
             match self.work().await {
                 Ok(remediation) if self.is_reached(&remediation) => return Ok(End::Reached(remediation)),
@@ -118,7 +118,7 @@ impl Foreground<'_> {
                 Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })) => {}
                 Err(error) => return Err(error.into()),
             }
-            if !std::mem::replace(&mut told, true) && !matches!(self.goal, Goal::Obeyed) {
+            if !std::mem::replace(&mut is_printed, true) && !matches!(self.goal, Goal::Obeyed) {
                 output::note(&format!("another node works on {}; this command looks on", self.id));
             }
             if let Some(end) = self.watch().await? {
@@ -174,7 +174,7 @@ impl Foreground<'_> {
             if self.is_reached(&remediation) {
                 return Ok(End::Reached(remediation));
             }
-            known = halt::tell(site, known).await?;
+            known = halt::report(site, known).await?;
             let alive = site.history.nodes().await?.iter().any(|(_, until)| *until > site.now());
             if !alive && self.worker.is_free(self.id).await? {
                 return Err(Failure::failed(format!("no worker runs, so {} waits", self.id))

@@ -36,7 +36,7 @@ pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
 }
 
 /// Notes that the site is halted, or that the halt is lifted, unless that is `known`. Returns the halt.
-pub(crate) async fn tell(site: &Site, known: Option<Halt>) -> Result<Option<Halt>, Failure> {
+pub(crate) async fn report(site: &Site, known: Option<Halt>) -> Result<Option<Halt>, Failure> {
     let standing = site.history.halted().await?;
     say(standing.as_ref(), known.as_ref());
     Ok(standing)

@@ -34,5 +34,5 @@ pub(super) async fn finish(global: &Global, client: &Client, detail: &DetailJson
     if let Some(session) = client.session() {
         foreground::give_notice(session, &remediation_id(&detail.remediation.id)?).await;
     }
-    work::tell(global, detail)
+    work::print(global, detail)
 }

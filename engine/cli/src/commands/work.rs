@@ -8,7 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 
 /// Prints a remediation and returns the exit code of its status.
-pub(crate) fn tell(global: &Global, detail: &DetailJson) -> Result<Exit, Failure> {
+pub(crate) fn print(global: &Global, detail: &DetailJson) -> Result<Exit, Failure> {
     let remediation = &detail.remediation;
     match global.format {
         Format::Table => summary(detail)?,
@@ -19,7 +19,7 @@ pub(crate) fn tell(global: &Global, detail: &DetailJson) -> Result<Exit, Failure
 }
 
 /// Prints a remediation on which this process was asked to stop; `others` may work on it.
-pub(crate) fn tell_interrupted(global: &Global, detail: &DetailJson, others: bool) -> Result<Exit, Failure> {
+pub(crate) fn print_interrupted(global: &Global, detail: &DetailJson, others: bool) -> Result<Exit, Failure> {
     let RemediationJson { id, counts, .. } = &detail.remediation;
     let (id, done) = (visible(id), counts.acted() + counts.not_remediable);
     let done = format!("{done} of {} messages are done", counts.submitted);
@@ -28,7 +28,7 @@ pub(crate) fn tell_interrupted(global: &Global, detail: &DetailJson, others: boo
     } else {
         output::note(&format!("interrupted: {done}"));
     }
-    tell(global, detail)?;
+    print(global, detail)?;
     Ok(Exit::Interrupted)
 }
 

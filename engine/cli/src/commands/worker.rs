@@ -39,16 +39,16 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
         Some(address) => Some(crate::exposition::serve(address, Arc::clone(session.site())).await?),
         None => None,
     };
-    let halted = super::halt::tell(session.site(), None).await?;
+    let halted = super::halt::report(session.site(), None).await?;
     let mut timers = Timers::new(Arc::clone(session.site()));
     if args.once {
         let outbox = Outbox::new(Arc::clone(session.site()));
-        let telling = outbox.clone().spawn();
+        let sending = outbox.clone().spawn();
         Box::pin(timers.tick()).await?;
         timers.looked().await?;
         let exit = once(&worker).await;
-        telling.end().await;
-        outbox.tell_due().await;
+        sending.end().await;
+        outbox.send_due().await;
         return exit;
     }
     let (stopping, asked) = watch::channel(false);
@@ -57,16 +57,16 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
         output::note(STOPPING);
         stopping.send_replace(true);
     };
-    let told = |result: Result<clawback_model::Remediation, clawback_runtime::Error>| match result {
+    let report = |result: Result<clawback_model::Remediation, clawback_runtime::Error>| match result {
         Ok(remediation) => output::note(&format!("{}  {}", remediation.id, remediation.status)),
         Err(error) => tracing::error!(error = chain(&error), "Work failed; it is tried again."),
     };
     tokio::select! {
-        ended = worker.serve(stop, told) => ended?,
+        ended = worker.serve(stop, report) => ended?,
         () = tick(&mut timers, asked.clone()) => {}
-        () = tell(session.site(), halted) => {}
+        () = report_halts(session.site(), halted) => {}
         // Other nodes take what is not released by then once the lease has expired.
-        () = async { told_to_stop(asked).await; deadline().await } => {}
+        () = async { stop_requested(asked).await; deadline().await } => {}
     }
     // A database that does not answer does not delay the exit: the searches become due again.
     let _ = tokio::time::timeout(HAND_BACK, timers.stop()).await;
@@ -74,11 +74,11 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
 }
 
 /// Notes each time the site is halted, and each time the halt is lifted. Never completes.
-async fn tell(site: &Site, mut halted: Option<Halt>) {
+async fn report_halts(site: &Site, mut halted: Option<Halt>) {
     loop {
         tokio::time::sleep(TICK).await;
         // After an error of the database the next tick reads the halt again.
-        halted = super::halt::tell(site, halted.clone()).await.unwrap_or(halted);
+        halted = super::halt::report(site, halted.clone()).await.unwrap_or(halted);
     }
 }
 
@@ -93,14 +93,14 @@ async fn tick(timers: &mut Timers, asked: watch::Receiver<bool>) {
         }
     });
     tokio::select! {
-        () = told_to_stop(asked) => {}
+        () = stop_requested(asked) => {}
         () = ticking => {}
     }
     timers.stop().await;
     std::future::pending::<()>().await;
 }
 
-async fn told_to_stop(mut asked: watch::Receiver<bool>) {
+async fn stop_requested(mut asked: watch::Receiver<bool>) {
     drop(asked.wait_for(|stop| *stop).await);
 }
 

@@ -21,17 +21,17 @@ pub struct Verdict {
     pub broken: Option<String>,
 }
 
-/// The verdicts so far, each told as soon as it is known.
+/// The verdicts so far, each reported as soon as it is known.
 struct Verdicts<'a> {
     all: Vec<Verdict>,
-    tell: &'a mut (dyn FnMut(&Verdict) + Send),
+    report: &'a mut (dyn FnMut(&Verdict) + Send),
 }
 
 impl Verdicts<'_> {
     fn add(&mut self, rule: impl Into<String>, kept: Kept) {
         let broken = kept.err().map(|why| visible_line(&why, TEXT));
         let verdict = Verdict { rule: rule.into(), broken };
-        (self.tell)(&verdict);
+        (self.report)(&verdict);
         self.all.push(verdict);
     }
 
@@ -40,10 +40,10 @@ impl Verdicts<'_> {
     }
 }
 
-/// Runs the rules of reading, then those of acts up to the first that is broken. `tell` gets each verdict as soon as it is known.
+/// Runs the rules of reading, then those of acts up to the first that is broken. `report` gets each verdict as soon as it is known.
 #[boxed]
-pub async fn run(store: &dyn MailStore, seed: &Seed, tell: &mut (dyn FnMut(&Verdict) + Send)) -> Vec<Verdict> {
-    let mut verdicts = Verdicts { all: Vec::new(), tell };
+pub async fn run(store: &dyn MailStore, seed: &Seed, report: &mut (dyn FnMut(&Verdict) + Send)) -> Vec<Verdict> {
+    let mut verdicts = Verdicts { all: Vec::new(), report };
     verdicts.add("its capabilities are something at all", reading::capabilities(store));
     verdicts.add("mailboxes are complete, in pages of any size", reading::mailboxes(store, seed).await);
     verdicts.add("a search is complete, in pages of any size", reading::pages(store, seed).await);

@@ -54,7 +54,7 @@ pub(crate) async fn tend(site: Arc<Site>) {
         if let Some(checkpoints) = &site.checkpoints
             && site.history.head_due(site.now().minus(EVERY)).await?
         {
-            tell(&site, checkpoints).await?;
+            send(&site, checkpoints).await?;
         }
         Ok::<(), Error>(())
     };
@@ -68,7 +68,7 @@ pub(crate) async fn tend(site: Arc<Site>) {
 /// delete.
 pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
     match &site.checkpoints {
-        Some(checkpoints) if site.history.head_due(site.now()).await? => tell(site, checkpoints).await,
+        Some(checkpoints) if site.history.head_due(site.now()).await? => send(site, checkpoints).await,
         _ => Ok(()),
     }
 }
@@ -101,7 +101,7 @@ pub async fn sign_tree(
     }
     let mut cosigned = witnesses.cosign(&site.history, note, events).await;
     for name in witnesses.signed(&cosigned.note) {
-        site.metrics.notice(name, "told");
+        site.metrics.notice(name, "sent");
     }
     for (name, error) in &cosigned.missing {
         site.metrics.notice(name, "failed");
@@ -126,32 +126,32 @@ pub async fn sign_tree(
     Ok(cosigned)
 }
 
-async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
+async fn send(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
     let (checkpoint, cosigned) = make_checkpoint(site, &checkpoints.key, &checkpoints.witnesses).await?;
     let signed: Vec<String> = checkpoints.witnesses.signed(&cosigned.note).into_iter().map(str::to_owned).collect();
     let quorum = checkpoints.witnesses.quorum();
     let events = checkpoint.size;
     let (checkpoint, note) = (&checkpoint, &CheckpointNotice { note: cosigned.note.to_string(), signed, quorum });
-    let told = checkpoints.notify.iter().map(|name| async move {
-        let told = notifying::send_checkpoint(site, name, checkpoint, note).await;
-        site.metrics.notice(name, if told.is_ok() { "told" } else { "failed" });
-        if let Err(error) = &told {
+    let sent = checkpoints.notify.iter().map(|name| async move {
+        let sent = notifying::send_checkpoint(site, name, checkpoint, note).await;
+        site.metrics.notice(name, if sent.is_ok() { "sent" } else { "failed" });
+        if let Err(error) = &sent {
             tracing::warn!(notifier.name = name, log.size = events, %error, "Checkpoint not delivered; the next one follows.");
         }
-        told.is_ok()
+        sent.is_ok()
     });
     let kept = async {
         let Some(bucket) = &checkpoints.bucket else { return true };
         let kept = bucket.keep(events, &note.note).await;
-        site.metrics.notice("bucket", if kept.is_ok() { "told" } else { "failed" });
+        site.metrics.notice("bucket", if kept.is_ok() { "sent" } else { "failed" });
         if let Err(error) = &kept {
             tracing::warn!(log.size = events, error, "Checkpoint not stored in the bucket; the next one follows.");
         }
         kept.is_ok()
     };
-    let (told, kept) = futures::join!(join_all(told), kept);
-    if kept && told.into_iter().all(|told| told) {
-        site.history.head_told(events, site.now()).await?;
+    let (sent, kept) = futures::join!(join_all(sent), kept);
+    if kept && sent.into_iter().all(|sent| sent) {
+        site.history.head_sent(events, site.now()).await?;
     }
     Ok(())
 }

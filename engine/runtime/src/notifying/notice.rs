@@ -88,8 +88,8 @@ impl Notice {
     }
 
     /// A signed checkpoint, to be kept out of reach of those who can change the history.
-    pub(super) fn checkpoint(checkpoint: &Checkpoint, told: &CheckpointNotice, at: Timestamp) -> Self {
-        let CheckpointNotice { note, signed, quorum } = told;
+    pub(super) fn checkpoint(checkpoint: &Checkpoint, of: &CheckpointNotice, at: Timestamp) -> Self {
+        let CheckpointNotice { note, signed, quorum } = of;
         let mut facts = vec![("Log", visible_line(&checkpoint.origin, LINE)), ("Events", checkpoint.size.to_string())];
         if *quorum > 0 {
             let names = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };

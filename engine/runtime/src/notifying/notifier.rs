@@ -78,14 +78,14 @@ impl Notifier {
     }
 
     /// Makes one try; the holder of the delivery's row retries.
-    pub(super) async fn tell(
+    pub(super) async fn notify(
         &self,
         notice: &Notice,
         remediation: &Remediation,
         now: Timestamp,
     ) -> Result<(), Undelivered> {
-        let told = tokio::time::timeout(TIME_OUT, self.send(notice, remediation, now));
-        told.await.unwrap_or(Err(Undelivered::TimedOut))
+        let sent = tokio::time::timeout(TIME_OUT, self.send(notice, remediation, now));
+        sent.await.unwrap_or(Err(Undelivered::TimedOut))
     }
 
     async fn send(&self, notice: &Notice, remediation: &Remediation, now: Timestamp) -> Result<(), Undelivered> {
@@ -103,8 +103,8 @@ impl Notifier {
     /// Makes one try to answer a reporter, which only a mail can.
     pub(super) async fn answer(&self, answer: &mail::Answer<'_>) -> Result<(), Undelivered> {
         let Channel::Email(mailer) = &self.0 else { return Err(Undelivered::Unknown) };
-        let told = tokio::time::timeout(TIME_OUT, mailer.answer(answer));
-        told.await.unwrap_or(Err(Undelivered::TimedOut))
+        let sent = tokio::time::timeout(TIME_OUT, mailer.answer(answer));
+        sent.await.unwrap_or(Err(Undelivered::TimedOut))
     }
 
     /// Sends a signed checkpoint of the history.
@@ -112,7 +112,7 @@ impl Notifier {
         &self,
         notice: &Notice,
         checkpoint: &Checkpoint,
-        told: &CheckpointNotice,
+        of: &CheckpointNotice,
         now: Timestamp,
     ) -> Result<(), Undelivered> {
         let send = async {
@@ -125,7 +125,7 @@ impl Notifier {
                     );
                     Ok(())
                 }
-                Channel::Webhook(webhook) => webhook.post_checkpoint(notice, checkpoint, told, now).await,
+                Channel::Webhook(webhook) => webhook.post_checkpoint(notice, checkpoint, of, now).await,
                 Channel::Email(mailer) => mailer.send(notice).await,
                 Channel::Chat(chat) => chat.post(notice).await,
             }

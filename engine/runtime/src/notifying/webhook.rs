@@ -71,11 +71,11 @@ impl Webhook {
         &self,
         notice: &Notice,
         checkpoint: &Checkpoint,
-        told: &CheckpointNotice,
+        of: &CheckpointNotice,
         now: Timestamp,
     ) -> Result<(), Undelivered> {
         let Checkpoint { origin, size, root } = checkpoint;
-        let CheckpointNotice { note, signed, quorum } = told;
+        let CheckpointNotice { note, signed, quorum } = of;
         let data = serde_json::json!({
             "origin": origin, "size": size, "root": root, "checkpoint": note, "cosigned_by": signed, "quorum": quorum,
         });

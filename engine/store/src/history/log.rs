@@ -164,9 +164,9 @@ impl Store {
     }
 
     /// Records that a checkpoint was sent to every keeper.
-    #[tracing::instrument(name = "store.log.head_told", skip_all)]
+    #[tracing::instrument(name = "store.log.head_sent", skip_all)]
     #[boxed]
-    pub async fn head_told(&self, size: u64, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn head_sent(&self, size: u64, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("UPDATE heads SET told_at = $2 WHERE size = $1", &[seq(size).into(), at.into()]).await?;
         tx.commit().await

@@ -18,7 +18,7 @@ pub struct DueReminder {
     /// The kind of reminder, which determines the recipients.
     pub reminder: Reminder,
     /// The number of reminders that are done with it.
-    told: usize,
+    sent: usize,
     version: i64,
 }
 
@@ -31,11 +31,11 @@ impl Store {
         let sql = "SELECT x.told, x.version, r.state, r.id FROM reminders x JOIN remediations r ON r.id = x.remediation_id \
                    WHERE x.next_at <= $1 ORDER BY x.next_at, x.remediation_id LIMIT 1";
         let Some(row) = tx.row(sql, &[now.into()]).await? else { return Ok(None) };
-        let (told, version, remediation) = (row.int(0)?, row.int(1)?, state(&row, 2)?);
-        let already = usize::try_from(told).map_err(|_| StoreError::corrupt("reminders", "told", &remediation.id))?;
+        let (sent, version, remediation) = (row.int(0)?, row.int(1)?, state(&row, 2)?);
+        let already = usize::try_from(sent).map_err(|_| StoreError::corrupt("reminders", "told", &remediation.id))?;
         let id = remediation.id.as_str();
         let due = remediation.approval.as_ref().and_then(|approval| approval.due_reminder(already, now));
-        let Some((reminder, told)) = due else {
+        let Some((reminder, sent)) = due else {
             // Its deadline has passed: the remediation expires, and no reminder is needed.
             remove(&mut tx, id).await?;
             tx.commit().await?;
@@ -44,7 +44,7 @@ impl Store {
         let sql = "UPDATE reminders SET next_at = $1, version = version + 1 WHERE remediation_id = $2 AND version = $3";
         let touched = tx.execute(sql, &[again.into(), id.into(), version.into()]).await?;
         tx.commit().await?;
-        let taken = DueReminder { remediation, reminder, told, version: version + 1 };
+        let taken = DueReminder { remediation, reminder, sent, version: version + 1 };
         Ok((touched == 1).then_some(taken))
     }
 
@@ -55,12 +55,12 @@ impl Store {
         let mut tx = self.write().await?;
         let approval = due.remediation.approval.as_ref();
         let values = [due.remediation.id.as_str().into(), due.version.into()];
-        if let Some(next) = approval.and_then(|approval| approval.next_reminder(due.told)) {
-            let told = i64::try_from(due.told).unwrap_or(i64::MAX);
+        if let Some(next) = approval.and_then(|approval| approval.next_reminder(due.sent)) {
+            let sent = i64::try_from(due.sent).unwrap_or(i64::MAX);
             let sql = "UPDATE reminders SET told = $3, next_at = $4, version = version + 1 \
                        WHERE remediation_id = $1 AND version = $2";
             let [id, version] = values;
-            tx.execute(sql, &[id, version, told.into(), next.into()]).await?;
+            tx.execute(sql, &[id, version, sent.into(), next.into()]).await?;
         } else {
             let sql = "DELETE FROM reminders WHERE remediation_id = $1 AND version = $2";
             tx.execute(sql, &values).await?;

@@ -132,14 +132,14 @@ async fn prove_state(tx: &mut Tx, id: &RemediationId) -> Result<Remediation, Sto
     if let Some(entry) = entries.iter().find(|entry| link_hash(&entry.link) != entry.hash) {
         return Err(differs(format!("event {} does not match its hash", entry.link.seq)));
     }
-    let told = fold(id, &entries).map_err(|error| match error {
+    let folded = fold(id, &entries).map_err(|error| match error {
         StoreError::Illegal(_) | StoreError::Corrupt { .. } => differs(error.to_string()),
         error => error,
     })?;
     let row = tx.row("SELECT id, state FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
     let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
     match state(&row, 1) {
-        Ok(stored) if is_fold(&stored, &told) => Ok(told),
+        Ok(stored) if is_fold(&stored, &folded) => Ok(folded),
         _ => Err(differs("its stored state differs".to_owned())),
     }
 }

@@ -182,16 +182,16 @@ impl RelatedRows<'_> {
             (None, None) => true,
             (None, Some(_)) => false,
             (Some(asked), row) => {
-                let times: Vec<Timestamp> = (0..).map_while(|told| asked.next_reminder(told)).collect();
+                let times: Vec<Timestamp> = (0..).map_while(|sent| asked.next_reminder(sent)).collect();
                 let past = |at: &Timestamp| self.now.is_none_or(|now| *at <= now);
                 match row {
                     None => times.last().is_none_or(past),
                     Some(row) => {
-                        let told = usize::try_from(row.int(0)?).unwrap_or(usize::MAX);
-                        let (next, at) = (times.get(told), row.time(1)?);
+                        let sent = usize::try_from(row.int(0)?).unwrap_or(usize::MAX);
+                        let (next, at) = (times.get(sent), row.time(1)?);
                         // A reminder that was taken is deferred for a while.
                         let taken = self.now.is_none_or(|now| at <= now.plus(super::waiting::LONGEST));
-                        next.is_some_and(|next| at == *next || (past(next) && taken)) && times[..told].iter().all(past)
+                        next.is_some_and(|next| at == *next || (past(next) && taken)) && times[..sent].iter().all(past)
                     }
                 }
             }

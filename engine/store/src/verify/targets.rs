@@ -103,10 +103,10 @@ impl Lanes {
 /// that was kept but then not deleted has only a row.
 fn check_evidence(fold: &Remediation, seq: u32, outcome: Option<&Outcome>, row: &Row) -> Result<bool, VerifyError> {
     let kept = row.opt_text(TARGET_WIDTH + OUTCOME_WIDTH + 3)?;
-    let told = outcome.and_then(|outcome| outcome.receipt.as_ref()?.evidence);
-    let fits = match (&kept, told) {
-        (None, told) => told.is_none(),
-        (Some(kept), Some(told)) => *kept == told.to_string(),
+    let recorded = outcome.and_then(|outcome| outcome.receipt.as_ref()?.evidence);
+    let fits = match (&kept, recorded) {
+        (None, recorded) => recorded.is_none(),
+        (Some(kept), Some(recorded)) => *kept == recorded.to_string(),
         (Some(_), None) => {
             let gone = outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Succeeded);
             fold.request.action == Action::HardDelete && !gone
@@ -129,7 +129,7 @@ fn check_pair(
         let lost = ended || target.not_remediable.is_some();
         return if lost { Err(Found::OutcomeMissing { remediation: fold.id.to_string(), seq }) } else { Ok(()) };
     };
-    let told = match (target.not_remediable, outcome.batch) {
+    let fits = match (target.not_remediable, outcome.batch) {
         (Some(reason), _) => {
             let expected = Outcome {
                 seq,
@@ -146,5 +146,5 @@ fn check_pair(
         (None, Some(batch)) => story.batch_of(seq).is_some_and(|known| known.number == batch),
         (None, None) => story.cancelled.is_some() && outcome.kind == OutcomeKind::Cancelled,
     };
-    if told { Ok(()) } else { Err(Found::OutcomeAdded { remediation: fold.id.to_string(), seq }) }
+    if fits { Ok(()) } else { Err(Found::OutcomeAdded { remediation: fold.id.to_string(), seq }) }
 }

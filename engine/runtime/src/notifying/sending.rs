@@ -18,12 +18,12 @@ pub(crate) async fn send_checkpoint(
     site: &Site,
     name: &str,
     checkpoint: &Checkpoint,
-    told: &CheckpointNotice,
+    of: &CheckpointNotice,
 ) -> Result<(), Undelivered> {
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let now = site.now();
-    let notice = Notice::checkpoint(checkpoint, told, now);
-    notifier.send_checkpoint(&notice, checkpoint, told, now).await
+    let notice = Notice::checkpoint(checkpoint, of, now);
+    notifier.send_checkpoint(&notice, checkpoint, of, now).await
 }
 
 /// Notifies one notifier of a new status. The notification is the same in every try, so that a receiver can detect a
@@ -31,7 +31,7 @@ pub(crate) async fn send_checkpoint(
 pub(crate) async fn notify_change(site: &Site, name: &str, remediation: &Remediation) -> Result<(), Undelivered> {
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let notice = Notice::new(Kind::Changed, remediation, site.public_url.as_ref(), remediation.updated_at);
-    notifier.tell(&notice, remediation, site.now()).await
+    notifier.notify(&notice, remediation, site.now()).await
 }
 
 /// Tells a reporter how the remediation of their report ended, or that the message is a simulation. The answer is the same in every try. Returns false if
@@ -61,15 +61,15 @@ pub(crate) async fn remind(site: &Arc<Site>, remediation: &Remediation, reminder
     }
     let now = site.now();
     let notice = &Notice::new(Kind::Reminder(reminder), remediation, site.public_url.as_ref(), now);
-    let told = names.into_iter().map(|name| async move {
-        let told = match site.notifiers.get(name) {
-            Some(notifier) => notifier.tell(notice, remediation, now).await,
+    let sent = names.into_iter().map(|name| async move {
+        let sent = match site.notifiers.get(name) {
+            Some(notifier) => notifier.notify(notice, remediation, now).await,
             None => Err(Undelivered::Unknown),
         };
-        if let Err(error) = &told {
+        if let Err(error) = &sent {
             tracing::warn!(remediation.id = %remediation.id, notifier.name = name, %error, "Reminder not delivered.");
         }
-        told.is_ok()
+        sent.is_ok()
     });
-    join_all(told).await.contains(&true)
+    join_all(sent).await.contains(&true)
 }
