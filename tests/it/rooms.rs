@@ -44,6 +44,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "session",
             "access",
             "lookup",
+            "design",
             "api, pages",
             "router",
         ],

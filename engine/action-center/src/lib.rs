@@ -19,6 +19,7 @@ mod boxed;
 mod center;
 mod connections;
 mod cookies;
+mod design;
 mod device;
 mod error_chain;
 mod export_format;

@@ -12,7 +12,7 @@ use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
-use crate::access::{self, Caller, NotAdmitted};
+use crate::access::{self, NotAdmitted};
 use crate::center::Center;
 use crate::problem::Problem;
 use crate::server::Bounds;
@@ -42,6 +42,7 @@ impl Center {
             .merge(agents.map_or_else(Router::new, |agents| Router::new().route(access::AGENTS, agents.with_state(()))))
             .fallback(nothing)
             .method_not_allowed_fallback(not_so)
+            .layer(from_fn_with_state(center.clone(), pages::in_frame))
             .layer(from_fn_with_state(center.clone(), authenticate))
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .layer(from_fn(patience))
@@ -90,7 +91,7 @@ async fn authenticate(State(center): State<Center>, request: Request, next: Next
     let uri = request.uri().clone();
     match access::authenticate(&center, request, next).await {
         Ok(response) => response,
-        Err(NotAdmitted { problem, cookie }) => access::with_cookie(answer(&uri, None, &problem), cookie),
+        Err(NotAdmitted { problem, cookie }) => access::with_cookie(answer(&uri, &problem), cookie),
     }
 }
 
@@ -112,19 +113,19 @@ async fn health(State(center): State<Center>) -> Response {
 }
 
 async fn nothing(request: Request) -> Response {
-    answer(request.uri(), request.extensions().get(), &Problem::not_found())
+    answer(request.uri(), &Problem::not_found())
 }
 
 async fn not_so(request: Request) -> Response {
     let detail = format!("{} is not supported here; see /api/v1/openapi.json", request.method());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
-    answer(request.uri(), request.extensions().get(), &problem)
+    answer(request.uri(), &problem)
 }
 
 /// A problem as JSON for the API, and as a page elsewhere.
-fn answer(uri: &Uri, caller: Option<&Caller>, problem: &Problem) -> Response {
+fn answer(uri: &Uri, problem: &Problem) -> Response {
     if access::is_api(uri) {
         return problem.clone().into_response();
     }
-    pages::error_page(caller, problem)
+    pages::error_page(problem)
 }

@@ -299,7 +299,7 @@ impl SweepJson {
     }
 
     /// The sweep that a remediation began or belongs to.
-    async fn load(history: &Store, remediation: &Remediation) -> Result<Option<Self>, StoreError> {
+    pub(crate) async fn load(history: &Store, remediation: &Remediation) -> Result<Option<Self>, StoreError> {
         let first = match &remediation.request.origin {
             Origin::Sweep { of } => history.load(of).await?,
             _ => remediation.clone(),

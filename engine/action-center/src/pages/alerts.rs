@@ -3,7 +3,7 @@
 use axum::extract::State;
 use clawback_model::{Alert, InvestigationStatus, Remediation};
 use clawback_store::HistoryFilter;
-use maud::{Markup, html};
+use maud::html;
 
 use super::fields::Asked;
 use super::frame::Frame;
@@ -12,10 +12,23 @@ use super::shown::Shown;
 use crate::access::Caller;
 use crate::body::optional;
 use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::table::{Column, Row, Table};
+use crate::design::words::spoken;
+use crate::design::{pill, text};
 
 /// Rows of a page.
 const PAGE: u32 = 50;
-const COLUMNS: [&str; 7] = ["Alert", "Severity", "Actor", "Action", "Remediation", "Investigation", "Raised"];
+const COLUMNS: [Column; 7] = [
+    Column::lead("Alert"),
+    Column::short("Severity"),
+    Column::short("Actor"),
+    Column::medium("Action").from_1200(),
+    Column::fill("Remediation"),
+    Column::long("Investigation").from_1500(),
+    Column::time("Raised"),
+];
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -26,22 +39,20 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
     let found = history.history(&filter, after, PAGE).await?;
     let alerts = history.alerts_of(&found.remediations).await?;
     let row = |(remediation, alert): (&Remediation, &Alert)| {
-        html! {
-            tr {
-                td { code { (alert.id) } " " (layout::mail(&alert.name)) }
-                td { (alert.severity.as_str()) }
-                td { (layout::mail(&alert.actor)) }
-                td { (alert.action) }
-                td { (layout::link(remediation)) }
-                td { a href={ "/investigations/" (alert.investigation_id) } { code { (alert.investigation_id) } }
-                    " " (InvestigationStatus::of(remediation).as_str()) }
-                td { (layout::time(alert.created_at)) }
-            }
-        }
+        Row::of([
+            html! { (text::cell(&alert.name)) " " code .quiet { (alert.id) } },
+            pill::severity(alert.severity),
+            text::cell(&alert.actor),
+            pill::action(alert.action),
+            layout::link(remediation),
+            html! { a href={ "/investigations/" (alert.investigation_id) } { code { (alert.investigation_id) } }
+            " " (spoken(InvestigationStatus::of(remediation).as_str())) },
+            text::time(alert.created_at),
+        ])
     };
-    let rows: Vec<Markup> = found.remediations.iter().zip(&alerts).map(row).collect();
+    let rows: Vec<Row> = found.remediations.iter().zip(&alerts).map(row).collect();
     let body = html! {
-        (layout::table("Alerts", &COLUMNS, &rows, "There is no alert yet."))
+        (Table::new("Alerts", &COLUMNS, rows).or(empty(Icon::Bell, "No alert yet", "Each remediation raises one.")))
         @if let Some(next) = found.next { p .next { a href={ "/alerts?after=" (next) } { "Older" } } }
     };
     Ok(layout::page(&frame, "/alerts", "Alerts", &body))

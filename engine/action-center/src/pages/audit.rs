@@ -12,10 +12,21 @@ use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::table::{Column, Row, Table};
+use crate::design::{facts, text};
 use crate::problem::Problem;
 
 /// Refusals that are shown.
 const SHOWN: u32 = 200;
+
+const REFUSALS: [Column; 6] = [
+    Column::time("Last"),
+    Column::count("Times"),
+    Column::short("From").from_1200(),
+    Column::short("User"),
+    Column::lead("Request"),
+    Column::fill("Reason"),
+];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -34,7 +45,7 @@ async fn show(center: &Center, frame: &Frame, result: Option<Result<Verified, St
     let body = html! {
         p { "Every event is chained to the one before by its hash, and the chain has the digests of outcomes. Note down the head "
             "of the chain elsewhere from time to time: nothing else shows that the end of the chain was cut off." }
-        (layout::facts(&[
+        (facts::facts(&[
             ("Events", html! { (head.seq) }),
             ("Head of the chain", html! { code .digest { (head.hash) } }),
         ]))
@@ -71,22 +82,22 @@ fn switch(frame: &Frame) -> Markup {
 async fn refusals(center: &Center, frame: &Frame) -> Result<Markup, Problem> {
     crate::refusal_log::write(center).await;
     let found = center.api().refusals(&frame.who, SHOWN).await?;
-    let rows: Vec<Markup> = found
+    let rows: Vec<Row> = found
         .iter()
         .map(|refusal| {
-            html! { tr {
-                td { (layout::time(refusal.last_at)) }
-                td { (refusal.times) }
-                td { (refusal.source) }
-                td { (layout::mail(refusal.principal.as_deref().unwrap_or("unknown"))) }
-                td { (layout::mail(&refusal.request)) }
-                td { (layout::mail(&refusal.reason)) }
-            } }
+            Row::of([
+                text::time(refusal.last_at),
+                html! { (refusal.times) },
+                html! { (refusal.source) },
+                html! { (text::cell(refusal.principal.as_deref().unwrap_or("unknown"))) },
+                text::cell(&refusal.request),
+                text::cell(&refusal.reason),
+            ])
         })
         .collect();
     Ok(html! {
-        h2 { "Refused requests" }
-        (layout::table("Refusals", &["Last", "Times", "From", "To", "Request", "Why"], &rows, "Nothing was refused."))
+        h2 { "Denied requests" }
+        (Table::new("Denied requests", &REFUSALS, rows).or("Nothing was denied."))
     })
 }
 

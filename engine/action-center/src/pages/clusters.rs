@@ -9,10 +9,12 @@ use clawback_model::{LocationKind, Outcome, OutcomeKind, Target};
 use maud::{Markup, html};
 
 use super::frame::Frame;
+use super::layout;
 use super::shown::Shown;
-use super::{charts, layout};
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::table::{Column, Row, Table};
+use crate::design::{chart, text};
 use crate::lookup::find;
 
 /// Messages read at once.
@@ -21,6 +23,14 @@ const READ: u32 = 5_000;
 const TOLD_APART: usize = 10_000;
 /// Clusters and mailboxes that are shown, largest first.
 const SHOWN: usize = 50;
+
+const COLUMNS: [Column; 5] = [
+    Column::lead("From"),
+    Column::fill("Subject"),
+    Column::count("Messages"),
+    Column::count("Succeeded"),
+    Column::count("Failed"),
+];
 
 /// Sender and subject.
 type Key = (String, String);
@@ -70,22 +80,22 @@ impl Clusters {
     fn table(&self) -> Markup {
         let mut largest: Vec<_> = self.by_key.iter().collect();
         largest.sort_by_key(|(_, cluster)| std::cmp::Reverse(cluster.messages));
-        let rows: Vec<Markup> = largest
+        let rows: Vec<Row> = largest
             .iter()
             .take(SHOWN)
             .map(|((from, subject), cluster)| {
-                html! { tr {
-                    td { (layout::mail(from)) }
-                    td { (layout::mail(subject)) }
-                    td .number { (cluster.messages) }
-                    td .number { (cluster.succeeded) }
-                    td .number { (cluster.failed) }
-                } }
+                Row::of([
+                    text::cell(from),
+                    text::cell(subject),
+                    html! { (cluster.messages) },
+                    html! { (cluster.succeeded) },
+                    html! { (cluster.failed) },
+                ])
             })
             .collect();
         let unseen: u64 = largest.iter().skip(SHOWN).map(|(_, cluster)| cluster.messages).sum::<u64>() + self.others;
         html! {
-            (layout::table("Clusters", &["From", "Subject", "Messages", "Succeeded", "Failed"], &rows, "No message is planned yet."))
+            (Table::new("Clusters", &COLUMNS, rows).or("No message is planned yet."))
             @if unseen > 0 { p .empty { (unseen) " more messages in smaller clusters." } }
         }
     }
@@ -109,12 +119,12 @@ pub(crate) async fn page(State(center): State<Center>, Path(id): Path<String>, c
         p { (clusters.messages) " messages of " a href={ "/remediations/" (id) } { code { (id) } } ", by sender and subject." }
         (clusters.table())
         h2 { "Where they were" }
-        (charts::locations(&clusters.before))
+        (chart::locations(&clusters.before))
         h2 { "Where they are" }
-        (charts::locations(&clusters.after))
+        (chart::locations(&clusters.after))
         @if clusters.gone > 0 { p { (clusters.gone) " are gone for good." } }
         h2 { "By mailbox" }
-        (charts::mailboxes(&clusters.by_mailbox, SHOWN))
+        (chart::mailboxes(&clusters.by_mailbox, SHOWN))
     };
     Ok(layout::page(&frame, "/history", "Clusters", &body))
 }

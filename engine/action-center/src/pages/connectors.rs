@@ -3,15 +3,28 @@
 use axum::extract::State;
 use clawback_connectors::{MailStore as _, Probe};
 use clawback_model::Permission;
-use maud::{Markup, html};
+use maud::html;
 
 use super::frame::Frame;
 use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::pill::{self, Tone};
+use crate::design::table::{Column, Row, Table};
+use crate::design::text;
+use crate::design::words::spoken;
 
-const COLUMNS: [&str; 6] = ["Store", "Connector", "Actions", "Limits", "Component", "Now"];
+const COLUMNS: [Column; 6] = [
+    Column::lead("Store"),
+    Column::medium("Connector"),
+    Column::fill("Actions").tall(),
+    Column::fill("Limits").tall(),
+    Column::medium("Component").from_1500(),
+    Column::long("Status"),
+];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -34,35 +47,29 @@ pub(crate) async fn check(State(center): State<Center>, caller: Caller) -> Shown
 type Answer = (String, Result<Probe, String>);
 
 fn show(center: &Center, frame: &Frame, answers: &[Answer]) -> axum::response::Response {
-    let rows: Vec<Markup> = center
+    let rows: Vec<Row> = center
         .site()
         .stores
         .iter()
         .map(|(name, store)| {
             let can = store.capabilities();
-            let actions = can.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>().join(", ");
+            let actions = can.actions.iter().map(|action| spoken(action.as_str())).collect::<Vec<_>>().join(", ");
             let answer = answers.iter().find(|(of, _)| **of == **name).map(|(_, answer)| answer);
-            html! { tr {
-                td { (name) }
-                td { (can.connector) " " (can.version) }
-                td { (actions) }
-                td { (can.calls) " calls at once, " (can.calls_per_mailbox) " in a mailbox, "
-                    (can.largest_batch) " messages in each"
-                    @if let Some(rate) = can.calls_per_second { ", " (rate) " calls/s" } }
-                td { code title=(can.digest) { (can.digest.chars().take(12).collect::<String>()) } }
-                td { @match answer {
-                    None => "not asked",
-                    Some(Ok(seen)) => { span .status.completed { "answers" } " in " (seen.took.as_millis()) " ms" }
-                    Some(Err(why)) => { span .status.failed { "fails" } " " (layout::mail(why)) }
-                } }
-            } }
+            Row::of([html! { (name) }, html! { (can.connector) " " (can.version) }, html! { (actions) }, html! { (can.calls) " concurrent calls, " (can.calls_per_mailbox) " per mailbox, "
+                    (can.largest_batch) " messages per call"
+                    @if let Some(rate) = can.calls_per_second { ", " (rate) " calls/s" } }, html! { code title=(can.digest) { (can.digest.chars().take(12).collect::<String>()) } }, html! { @match answer {
+                    None => { span .quiet { "Not checked" } },
+                    Some(Ok(seen)) => { (pill::pill(Tone::Good, Icon::Check, "OK")) " in " (seen.took.as_millis()) " ms" }
+                    Some(Err(why)) => { (pill::pill(Tone::Bad, Icon::Cross, "Failed")) " " (text::cell(why)) }
+                } }])
         })
         .collect();
+    let has_stores = !rows.is_empty();
     let body = html! {
-        (layout::table("Mail stores", &COLUMNS, &rows, "No store is configured; `[stores.NAME]` in clawback.toml adds one."))
-        @if !rows.is_empty() && frame.may(Permission::Control) {
+        (Table::new("Mail stores", &COLUMNS, rows).or(empty(Icon::Store, "No mail store is configured", "An operator adds one as [stores.NAME] to the configuration of this site.")))
+        @if has_stores && frame.may(Permission::Control) {
             form .row method="post" action="/connectors" { (layout::form_token(frame)) button { "Check now" } }
         }
     };
-    layout::page(frame, "/connectors", "Connectors", &body)
+    layout::page(frame, "/connectors", "Mail stores", &body)
 }

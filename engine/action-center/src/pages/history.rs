@@ -15,6 +15,11 @@ use super::shown::Shown;
 use crate::access::Caller;
 use crate::body::optional;
 use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::table::{self, Row, Table};
+use crate::design::words::spoken;
+use crate::design::{field, filter_bar, pill, text};
 use crate::lookup::HistoryQuery;
 use crate::problem::Problem;
 
@@ -28,12 +33,28 @@ const SIZES: [&str; 4] = ["25", "50", "100", "500"];
 const MOST_DAYS: u64 = 36_500;
 /// The reference product's time filters, in days.
 const TIMES: [(&str, &str); 4] =
-    [("1", "last day"), ("7", "last week"), ("30", "last 30 days"), ("182", "last 6 months")];
+    [("1", "Last day"), ("7", "Last week"), ("30", "Last 30 days"), ("182", "Last 6 months")];
+/// The filters that a reader sets, each with its label.
+const FILTERS: [(&str, &str); 11] = [
+    ("name", "Name"),
+    ("status", "Status"),
+    ("action_type", "Action"),
+    ("days", "Submitted"),
+    ("approval_id", "Approval"),
+    ("investigation_id", "Investigation"),
+    ("action_source", "Source"),
+    ("decided_by", "Decided by"),
+    ("requested_by", "Requested by"),
+    ("mailbox", "Mailbox"),
+    ("message_id", "Message-ID"),
+];
+
 /// A column of the history.
 struct Column {
     /// Its word in the address.
     word: &'static str,
-    name: &'static str,
+    /// Its place on the page.
+    shown: table::Column,
     /// Whether the page shows it by default.
     usual: bool,
     /// Its text in a file, and on the page unless there is a `cell`.
@@ -43,29 +64,46 @@ struct Column {
 
 /// The columns of the reference product, and further ones of a file.
 const COLUMNS: [Column; 18] = [
-    column("name", "Remediation", |it| it.request.name.clone()).shown_as(layout::link),
-    column("status", "Status", |it| it.status.to_string()).shown_as(|it| layout::status(it.status)),
-    column("action", "Action type", |it| it.request.action.to_string()),
-    column("messages", "Messages", |it| it.counts.submitted.to_string()),
-    column("succeeded", "Succeeded", |it| it.counts.succeeded.to_string()),
-    column("failed", "Failed", |it| it.counts.failed.to_string()),
-    column("source", "Action source", |it| it.request.source.as_str().to_owned()),
-    column("decided-by", "Decided by", |it| it.decided_by.clone().unwrap_or_default()),
-    column("severity", "Severity", |it| it.request.severity.as_str().to_owned()),
-    column("submitted", "Submitted", |it| it.created_at.to_string()).shown_as(|it| layout::time(it.created_at)),
-    column("updated", "Updated", |it| it.updated_at.to_string()).shown_as(|it| layout::time(it.updated_at)),
-    column("approval", "Approval ID", |it| it.request.approval_id.to_string())
+    column("name", table::Column::lead("Remediation"), |it| it.request.name.clone()).shown_as(layout::link),
+    column("status", table::Column::medium("Status"), |it| it.status.to_string())
+        .shown_as(|it| pill::status(it.status)),
+    column("action", table::Column::medium("Action type"), |it| it.request.action.to_string())
+        .shown_as(|it| pill::action(it.request.action)),
+    column("messages", table::Column::count("Messages"), |it| it.counts.submitted.to_string())
+        .shown_as(|it| text::count(it.counts.submitted)),
+    column("succeeded", table::Column::count("Succeeded"), |it| it.counts.succeeded.to_string())
+        .shown_as(|it| text::count(it.counts.succeeded)),
+    column("failed", table::Column::count("Failed"), |it| it.counts.failed.to_string())
+        .shown_as(|it| text::count(it.counts.failed)),
+    column("source", table::Column::short("Action source").from_1500(), |it| it.request.source.as_str().to_owned())
+        .shown_as(|it| html! { (spoken(it.request.source.as_str())) }),
+    column("decided-by", table::Column::short("Decided by").from_1200(), |it| {
+        it.decided_by.clone().unwrap_or_default()
+    }),
+    column("severity", table::Column::short("Severity"), |it| it.request.severity.as_str().to_owned())
+        .shown_as(|it| pill::severity(it.request.severity)),
+    column("submitted", table::Column::time("Submitted"), |it| it.created_at.to_string())
+        .shown_as(|it| text::time(it.created_at)),
+    column("updated", table::Column::time("Updated").from_1500(), |it| it.updated_at.to_string())
+        .shown_as(|it| text::time(it.updated_at)),
+    column("approval", table::Column::medium("Approval ID").from_1800(), |it| it.request.approval_id.to_string())
         .shown_as(|it| html! { code { (it.request.approval_id) } }),
-    column("investigation", "Investigation ID", |it| it.request.investigation_id.to_string()).shown_as(investigation),
-    column("id", "Remediation ID", |it| it.id.to_string()).at_wish(),
-    column("requested-by", "Requested by", |it| it.request.requested_by.clone()).at_wish(),
-    column("playbook", "Playbook", |it| it.request.playbook.clone()).at_wish(),
-    column("description", "Description", |it| it.request.description.clone()).at_wish(),
-    column("stop-reason", "Stop reason", |it| it.stop.as_ref().map(ToString::to_string).unwrap_or_default()).at_wish(),
+    column("investigation", table::Column::medium("Investigation ID").from_1800(), |it| {
+        it.request.investigation_id.to_string()
+    })
+    .shown_as(investigation),
+    column("id", table::Column::medium("Remediation ID"), |it| it.id.to_string()).at_wish(),
+    column("requested-by", table::Column::short("Requested by"), |it| it.request.requested_by.clone()).at_wish(),
+    column("playbook", table::Column::medium("Playbook"), |it| it.request.playbook.clone()).at_wish(),
+    column("description", table::Column::long("Description"), |it| it.request.description.clone()).at_wish(),
+    column("stop-reason", table::Column::long("Stop reason"), |it| {
+        it.stop.as_ref().map(ToString::to_string).unwrap_or_default()
+    })
+    .at_wish(),
 ];
 
-const fn column(word: &'static str, name: &'static str, text: fn(&Remediation) -> String) -> Column {
-    Column { word, name, usual: true, text, cell: None }
+const fn column(word: &'static str, shown: table::Column, text: fn(&Remediation) -> String) -> Column {
+    Column { word, shown, usual: true, text, cell: None }
 }
 
 impl Column {
@@ -78,11 +116,10 @@ impl Column {
     }
 
     fn cell(&self, remediation: &Remediation) -> Markup {
-        let is_number = matches!(self.word, "messages" | "succeeded" | "failed");
-        html! { td .number[is_number] { @match self.cell {
-            Some(cell) => (cell(remediation)),
-            None => (layout::mail(&(self.text)(remediation))),
-        } } }
+        match self.cell {
+            Some(cell) => cell(remediation),
+            None => text::cell(&(self.text)(remediation)),
+        }
     }
 }
 
@@ -105,20 +142,37 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     if columns.is_empty() {
         columns.extend(COLUMNS.iter().filter(|column| column.usual));
     }
-    let row = |it: &Remediation| html! { tr { @for column in &columns { (column.cell(it)) } } };
-    let rows: Vec<Markup> = found.remediations.iter().map(row).collect();
-    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    let row = |it: &Remediation| Row::of(columns.iter().map(|column| column.cell(it)).collect::<Vec<_>>());
+    let rows: Vec<Row> = found.remediations.iter().map(row).collect();
+    let shown: Vec<table::Column> = columns.iter().map(|column| column.shown).collect();
     let view = query.query_without(&["after"]);
+    let set = set_filters(&query);
+    let nothing = if set.is_empty() {
+        empty(
+            Icon::List,
+            "No remediation yet",
+            html! { "Each search that is submitted, each playbook that runs and each report that is acted on is kept here. "
+            a href="/search" { "Search for messages" } },
+        )
+    } else {
+        empty(Icon::Search, "No remediation matches", html! { a href="/history" { "Clear the filters" } })
+    };
     let body = html! {
         (filters(&query))
-        (layout::table("History", &names, &rows, "No remediation matches. Remove a filter."))
-        div .row {
-            @if let Some(next) = found.next { a .button href={ "/history?" (view) "&after=" (next) } { "Older" } }
-            @if query.filled("after").is_some() { a href={ "/history?" (view) } { "Newest" } }
-            a href={ "/history.csv?" (view) } { "Download as CSV" }
+        (filter_bar::set(&set, "/history"))
+        div #history data-live data-every="10" {
+            (Table::new("History", &shown, rows).scrolling(query.filled("column").is_some()).or(nothing))
+        }
+        div .pager {
+            @if query.filled("after").is_some() { a .button.plain href={ "/history?" (view) } { "Newest" } }
+            @if let Some(next) = found.next { a .button.plain href={ "/history?" (view) "&after=" (next) } { "Older" } }
         }
     };
-    Ok(layout::page(&frame, "/history", "History", &body))
+    let head = html! {
+        h1 { "History" }
+        div .actions { a .button.plain href={ "/history.csv?" (view) } { "Download as CSV" } }
+    };
+    Ok(layout::page_with(&frame, "/history", "History", &head, &body))
 }
 
 /// The filter in the query, and the rows of a page.
@@ -152,45 +206,64 @@ fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Probl
     Ok((filter, asked.limit()?))
 }
 
+/// The filters that are set: what each says, and the address without it.
+fn set_filters(query: &Fields) -> Vec<(String, String)> {
+    let of = |(name, label): &(&str, &str)| {
+        let value = query.filled(name)?;
+        let shown = match *name {
+            "status" | "action_source" | "action_type" => spoken(value),
+            "days" => TIMES.iter().find(|(days, _)| *days == value).map_or(value, |(_, name)| name).to_owned(),
+            _ => value.to_owned(),
+        };
+        let says = format!("{label}: {}", clawback_model::visible_line(&shown, 100));
+        Some((says, format!("/history?{}", query.query_without(&[name, "after"]))))
+    };
+    FILTERS.iter().filter_map(of).collect()
+}
+
 fn filters(query: &Fields) -> Markup {
     let words = |all: &[&'static str], name: &'static str, label: &str| {
-        layout::choice(name, label, Some("any"), all, query.get(name))
+        field::choice(name, label, Some("Any"), all, query.get(name))
     };
+    let text = |name: &str, label: &str, example: &str| field::text(name, label, query.get(name), example, None);
+    let further =
+        ["approval_id", "investigation_id", "action_source", "decided_by", "requested_by", "mailbox", "message_id"];
     html! {
         form .filters method="get" action="/history" role="search" aria-label="Filters" {
-            (layout::text("name", "Remediation name", query.get("name"), "part of it"))
-            (layout::text("approval_id", "Approval ID", query.get("approval_id"), "A-…"))
-            (layout::text("investigation_id", "Investigation ID", query.get("investigation_id"), "I-…"))
-            (words(&Status::ALL.map(Status::as_str), "status", "Status"))
-            (words(&ActionSource::ALL.map(ActionSource::as_str), "action_source", "Action source"))
-            (words(&Action::ALL.map(Action::as_str), "action_type", "Action type"))
-            (layout::text("decided_by", "Decided by", query.get("decided_by"), "a name, or automation"))
-            (layout::text("requested_by", "Requested by", query.get("requested_by"), "a name"))
-            (layout::text("mailbox", "Mailbox", query.get("mailbox"), "with a message of the plan"))
-            (layout::text("message_id", "Message-ID", query.get("message_id"), "<…@…>"))
-            label { "Time"
-                select name="days" {
-                    option value="" { "any" }
-                    @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
+            div .bar {
+                label .first { "Remediation name" input type="search" name="name" value=(query.get("name")) placeholder="Contains…"; }
+                (words(&Status::ALL.map(Status::as_str), "status", "Status"))
+                (words(&Action::ALL.map(Action::as_str), "action_type", "Action type"))
+                label { "Submitted"
+                    select name="days" {
+                        option value="" { "Any time" }
+                        @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
+                    }
                 }
+                button .plain { "Filter" }
             }
-            (layout::choice("limit", "Rows", None, &SIZES, query.filled("limit").unwrap_or("50")))
-            label .box {
-                input type="checkbox" name="empty" value="true" checked[query.get("empty") == "true"];
-                "Also scheduled runs that found nothing"
+            details open[further.iter().any(|name| query.filled(name).is_some())] {
+                summary { "More filters" }
+                div .fields {
+                    (text("approval_id", "Approval ID", "A-…"))
+                    (text("investigation_id", "Investigation ID", "I-…"))
+                    (words(&ActionSource::ALL.map(ActionSource::as_str), "action_source", "Action source"))
+                    (text("decided_by", "Decided by", "a name, or automation"))
+                    (text("requested_by", "Requested by", "a name"))
+                    (text("mailbox", "Mailbox", "ann@corp.example"))
+                    (text("message_id", "Message-ID", "<…@…>"))
+                    (field::choice("limit", "Rows", None, &SIZES, query.filled("limit").unwrap_or("50")))
+                }
+                (field::tick("empty", "true", "Also scheduled runs that found nothing", query.get("empty") == "true"))
             }
             details open[query.filled("column").is_some()] {
-                summary { "Columns: only these, if any is ticked" }
-                @for column in &COLUMNS {
-                    label .box {
-                        input type="checkbox" name="column" value=(column.word)
-                            checked[query.all("column").any(|word| word == column.word)];
-                        (column.name)
+                summary { "Columns" }
+                div .boxes {
+                    @for column in &COLUMNS {
+                        (field::tick("column", column.word, column.shown.name(), query.all("column").any(|word| word == column.word)))
                     }
                 }
             }
-            button { "Filter" }
-            a href="/history" { "Clear" }
         }
     }
 }
@@ -202,7 +275,7 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
     if columns.is_empty() {
         columns.extend(&COLUMNS);
     }
-    let head = lines([columns.iter().map(|column| column.name.to_owned()).collect()]);
+    let head = lines([columns.iter().map(|column| column.shown.name().to_owned()).collect()]);
     let begin = (Some(None), MOST_ROWS, Some(head));
     let pieces =
         stream::try_unfold(begin, move |(at, left, head): (Option<Option<Cursor>>, usize, Option<Vec<u8>>)| {

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use clawback_model::{Investigation, InvestigationId, InvestigationStatus, Remediation};
 use clawback_store::HistoryFilter;
-use maud::{Markup, html};
+use maud::html;
 
 use super::fields::Asked;
 use super::frame::Frame;
@@ -12,11 +12,24 @@ use super::shown::Shown;
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::table::{Column, Row, Table};
+use crate::design::words::spoken;
+use crate::design::{facts, pill, text};
 use crate::problem::Problem;
 
 /// Rows of a page.
 const PAGE: u32 = 50;
-const COLUMNS: [&str; 7] = ["Investigation", "Type", "Status", "Remediation", "Entity", "Messages", "Opened"];
+const COLUMNS: [Column; 7] = [
+    Column::medium("Investigation"),
+    Column::short("Type"),
+    Column::medium("Status"),
+    Column::lead("Remediation"),
+    Column::fill("Entity").from_1200(),
+    Column::count("Messages"),
+    Column::time("Opened"),
+];
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -26,21 +39,19 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
     let found = history.history(&filter, after, PAGE).await?;
     let investigations = history.investigations_of(&found.remediations).await?;
     let row = |(remediation, investigation): (&Remediation, &Investigation)| {
-        html! {
-            tr {
-                td { a href={ "/investigations/" (investigation.id) } { code { (investigation.id) } } }
-                td { (investigation.kind.as_str()) }
-                td { (InvestigationStatus::of(remediation).as_str()) }
-                td { (layout::link(remediation)) }
-                td { (layout::mail(&investigation.entity)) }
-                td .number { (remediation.counts.submitted) }
-                td { (layout::time(investigation.created_at)) }
-            }
-        }
+        Row::of([
+            html! { a href={ "/investigations/" (investigation.id) } { code { (investigation.id) } } },
+            html! { (spoken(investigation.kind.as_str())) },
+            html! { (spoken(InvestigationStatus::of(remediation).as_str())) },
+            layout::link(remediation),
+            text::cell(&investigation.entity),
+            text::count(remediation.counts.submitted),
+            text::time(investigation.created_at),
+        ])
     };
-    let rows: Vec<Markup> = found.remediations.iter().zip(&investigations).map(row).collect();
+    let rows: Vec<Row> = found.remediations.iter().zip(&investigations).map(row).collect();
     let body = html! {
-        (layout::table("Investigations", &COLUMNS, &rows, "There is no investigation yet."))
+        (Table::new("Investigations", &COLUMNS, rows).or(empty(Icon::Folder, "No investigation yet", "Each remediation opens one.")))
         @if let Some(next) = found.next { p .next { a href={ "/investigations?after=" (next) } { "Older" } } }
     };
     Ok(layout::page(&frame, "/investigations", "Investigations", &body))
@@ -56,20 +67,20 @@ pub(crate) async fn page(State(center): State<Center>, Path(id): Path<String>, c
     let investigation = history.investigation(&id).await?;
     let alert = history.alert(&investigation.alert_id).await?;
     let approver = remediation.decided_by.as_deref().unwrap_or_default();
-    let body = layout::facts(&[
-        ("Type", html! { (investigation.kind.as_str()) }),
-        ("Status", html! { (InvestigationStatus::of(remediation).as_str()) }),
+    let body = facts::facts(&[
+        ("Type", html! { (spoken(investigation.kind.as_str())) }),
+        ("Status", html! { (spoken(InvestigationStatus::of(remediation).as_str())) }),
         ("Remediation", layout::link(remediation)),
-        ("Remediation status", layout::status(remediation.status)),
-        ("Entity", layout::mail(&investigation.entity)),
+        ("Remediation status", pill::status(remediation.status)),
+        ("Entity", text::mail(&investigation.entity)),
         ("Messages", html! { (remediation.counts.submitted) }),
-        ("Action taken", html! { (remediation.request.action) }),
+        ("Action", pill::action(remediation.request.action)),
         ("Related alert", html! { code { (alert.id) } " " (alert.name) }),
-        ("Alert severity", html! { (alert.severity.as_str()) }),
-        ("Actor", layout::mail(&alert.actor)),
-        ("Approved by", layout::mail(approver)),
-        ("Opened", layout::time(investigation.created_at)),
-        ("Last update", layout::time(remediation.updated_at)),
+        ("Alert severity", pill::severity(alert.severity)),
+        ("Actor", text::mail(&alert.actor)),
+        ("Approved by", text::mail(approver)),
+        ("Opened", text::time(investigation.created_at)),
+        ("Last update", text::time(remediation.updated_at)),
     ]);
     Ok(layout::page(&frame, "/investigations", &format!("Investigation {id}"), &body))
 }

@@ -12,6 +12,8 @@ use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::table::{Column, Row, Table};
+use crate::design::{facts, text};
 use crate::lookup::find;
 use crate::message_file::message_file;
 use crate::problem::Problem;
@@ -40,20 +42,24 @@ pub(crate) async fn read(
     let content = tokio::task::spawn_blocking(move || content(&raw)).await;
     let content = content.map_err(|_| Problem::bad_request("the message cannot be shown; download it"))?;
     let body = html! {
-        p .note { "You read this message as " (layout::mail(&frame.who.name)) "; the history records it." }
-        (layout::facts(&[
+        p .note { "You read this message as " (text::mail(&frame.who.name)) ". This access is recorded." }
+        (facts::facts(&[
             ("Remediation", html! { a href={ "/remediations/" (id) } { code { (id) } } }),
-            ("Mailbox", layout::mail(&target.mailbox)),
+            ("Mailbox", text::mail(&target.mailbox)),
             ("Fingerprint", html! { code .digest { (target.reference.fingerprint) } }),
         ]))
         form method="post" action={ "/remediations/" (id) "/messages/" (seq) } {
             (layout::form_token(&frame))
-            button name="file" value="yes" { "Download as a file" }
+            button name="file" value="yes" { "Download .eml" }
         }
         (content)
     };
     Ok(layout::page(&frame, "/history", &format!("Message {seq}"), &body))
 }
+
+const HEADER: [Column; 2] = [Column::medium("Field"), Column::fill("Value").tall()];
+const ATTACHED: [Column; 4] =
+    [Column::lead("Name"), Column::medium("Declared type"), Column::count("Bytes"), Column::fill("sha256")];
 
 fn content(raw: &[u8]) -> Markup {
     let Some(message) = MessageParser::default().parse(raw) else {
@@ -62,15 +68,15 @@ fn content(raw: &[u8]) -> Markup {
     let sender = message.from().and_then(|from| from.first());
     let sender = sender.map(|one| (one.name().unwrap_or_default(), one.address().unwrap_or_default()));
     html! {
-        (layout::facts(&[
-            ("Subject, decoded", layout::mail(message.subject().unwrap_or_default())),
-            ("From, decoded", html! { @if let Some((name, address)) = sender { (layout::mail(name)) " " (layout::mail(address)) } }),
+        (facts::facts(&[
+            ("Subject", text::mail(message.subject().unwrap_or_default())),
+            ("From", html! { @if let Some((name, address)) = sender { (text::mail(name)) " " (text::mail(address)) } }),
         ]))
         h2 { "Header" }
         (header_fields(&message))
         h2 { "Text" }
         @let text = text(&message);
-        @if text.is_empty() { p .empty { "It has no text." } } @else { pre { bdi { (text) } } }
+        @if text.is_empty() { p .empty { "No text." } } @else { pre { bdi { (text) } } }
         h2 { "Attachments" }
         (attachments(&message))
         p { "The whole message: " (raw.len()) " bytes, sha256 " code .digest { (Digest::of(raw)) } }
@@ -78,12 +84,12 @@ fn content(raw: &[u8]) -> Markup {
 }
 
 fn header_fields(message: &Message<'_>) -> Markup {
-    let rows: Vec<Markup> = message
+    let rows: Vec<Row> = message
         .headers_raw()
         .take(FIELDS)
-        .map(|(name, value)| html! { tr { td { (layout::mail(name)) } td .mail { bdi { (lines(value.trim(), LONGEST_TEXT)) } } } })
+        .map(|(name, value)| Row::of([text::cell(name), html! { bdi { (lines(value.trim(), LONGEST_TEXT)) } }]))
         .collect();
-    layout::table("Header", &["Field", "As it was sent"], &rows, "It has none.")
+    html! { (Table::new("Header", &HEADER, rows).or("None.")) }
 }
 
 /// The text body, converted from HTML if there is no other.
@@ -109,15 +115,15 @@ fn attachments(message: &Message<'_>) -> Markup {
             Some(subtype) => format!("{}/{subtype}", kind.ctype()),
             None => kind.ctype().to_owned(),
         });
-        html! { tr {
-            td { (layout::mail(part.attachment_name().unwrap_or("(without a name)"))) }
-            td { (layout::mail(&kind.unwrap_or_default())) }
-            td .number { (part.contents().len()) }
-            td { code .digest { (Digest::of(part.contents())) } }
-        } }
+        Row::of([
+            html! { (text::cell(part.attachment_name().unwrap_or("(without a name)"))) },
+            text::cell(&kind.unwrap_or_default()),
+            html! { (part.contents().len()) },
+            html! { code .digest { (Digest::of(part.contents())) } },
+        ])
     };
-    let rows: Vec<Markup> = message.attachments().take(ATTACHMENTS).map(row).collect();
-    layout::table("Attachments", &["Name", "Type it claims", "Bytes", "sha256"], &rows, "It has none.")
+    let rows: Vec<Row> = message.attachments().take(ATTACHMENTS).map(row).collect();
+    html! { (Table::new("Attachments", &ATTACHED, rows).or("None.")) }
 }
 
 #[cfg(test)]

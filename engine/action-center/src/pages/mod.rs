@@ -5,11 +5,13 @@
 mod alerts;
 mod assets;
 mod audit;
-mod charts;
+
 mod clusters;
 mod connectors;
 mod csv_file;
+mod design;
 mod fields;
+mod findings;
 mod frame;
 mod history;
 mod investigations;
@@ -27,6 +29,7 @@ mod shown;
 mod sign_in;
 mod terms;
 mod upload;
+mod vote;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -35,7 +38,7 @@ use axum::routing::{get, post};
 
 use crate::center::Center;
 
-pub(crate) use shown::error_page;
+pub(crate) use shown::{error_page, in_frame};
 
 /// Every page.
 pub(crate) fn router() -> Router<Center> {
@@ -54,7 +57,6 @@ pub(crate) fn router() -> Router<Center> {
         .route("/history", get(history::page))
         .route("/history.csv", get(history::csv))
         .route("/remediations/{id}", get(remediation::page))
-        .route("/remediations/{id}/live", get(remediation::live))
         .route("/remediations/{id}/clusters", get(clusters::page))
         .route("/remediations/{id}/messages.csv", get(remediation::messages_csv))
         .route("/remediations/{id}/messages/{seq}", post(message::read))
@@ -76,5 +78,6 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/password", post(people::change_password))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/halt", post(audit::halt))
+        .route("/design", get(design::page))
         .route("/assets/{name}", get(assets::asset))
 }

@@ -12,6 +12,7 @@ use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::text;
 use crate::problem::Problem;
 
 /// Shows the caller's passkeys, and makes one.
@@ -23,7 +24,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
     let body = html! {
         p { "A passkey signs your votes, so that nobody who can write the database can vote for you. It stays in your browser, your "
             "phone or your security key." }
-        @if known.is_empty() { p .note { "No passkey of " (layout::mail(name)) " is among the keys of approvers." } }
+        @if known.is_empty() { p .note { "No passkey of " (text::mail(name)) " is among the keys of approvers." } }
         @else { ul { @for (host, credential) in known { li { code { (credential) } " at " (host) } } } }
         p { button type="button" data-passkey-of=(name) hidden { "Make a passkey" } }
         noscript { p .note.wait { "Passkeys need JavaScript. On the command line, votes are signed with an SSH key." } }

@@ -15,58 +15,67 @@ use crate::access::Caller;
 use crate::attempts::{Trier, check};
 use crate::body::{optional, word};
 use crate::center::Center;
+use crate::design::table::{Column, Row, Table};
+use crate::design::{field, text};
 use crate::password;
 use crate::problem::Problem;
 
 const TAB: &str = "/people";
-const COLUMNS: [&str; 4] = ["Name", "Kind", "Owner", "Roles"];
-const TOKENS: [&str; 7] = ["Whose", "Label", "Made", "By", "Ends", "Brings", "State"];
+const COLUMNS: [Column; 4] =
+    [Column::lead("Name"), Column::short("Kind"), Column::medium("Owner"), Column::fill("Roles").tall()];
+const TOKENS: [Column; 7] = [
+    Column::medium("Owner"),
+    Column::lead("Label"),
+    Column::time("Created"),
+    Column::short("By").from_1200(),
+    Column::time("Expires"),
+    Column::medium("Roles"),
+    Column::long("State"),
+];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let people = center.api().principals(&frame.who).await?;
     let tokens = center.api().tokens(&frame.who).await?;
     let administers = frame.may(Permission::Administer);
-    let rows: Vec<Markup> = people.iter().map(|one| person(&frame, one, administers)).collect();
+    let rows: Vec<Row> = people.iter().map(|one| person(&frame, one, administers)).collect();
     let now = center.now();
-    let listed: Vec<Markup> =
+    let listed: Vec<Row> =
         tokens.iter().map(|one| token(&frame, one, one.expires_at.is_some_and(|at| at <= now))).collect();
     let body = html! {
-        (layout::table("People", &COLUMNS, &rows, "There is nobody."))
+        (Table::new("People", &COLUMNS, rows))
         @if administers { (adding(&frame, &people)) }
         h2 { @if administers { "Tokens" } @else { "Your tokens" } }
-        (layout::table("Tokens", &TOKENS, &listed, "There is none."))
+        (Table::new("Tokens", &TOKENS, listed).or("No token."))
         (making(&frame, if administers { &people } else { std::slice::from_ref(&frame.who) }))
         @if center.site().history.account(&frame.who.name).await?.is_some() { (own_password(&frame)) }
     };
     Ok(layout::page(&frame, TAB, "People", &body))
 }
 
-fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
-    html! { tr {
-        td { (layout::mail(&one.name)) }
-        td { (one.kind.as_str()) }
-        td { @if let Some(owner) = &one.owner { (layout::mail(owner)) } }
-        td {
-            (words(&one.roles))
-            @if let Some(pending) = &one.pending { (waiting(frame, one, pending)) }
-            @if administers && reads_as_it_is(&one.name) { details { summary aria-label={ "Change the roles of " (one.name) } { "Change" }
-                form method="post" action="/people/roles" {
-                    (layout::form_token(frame))
-                    input type="hidden" name="name" value=(one.name);
-                    fieldset { legend { "Roles of " (one.name) } (boxes(&one.roles)) }
-                    div .row { button .plain aria-label={ "Change the roles of " (one.name) } { "Change the roles" } }
-                }
-            } }
-        }
-    } }
+fn person(frame: &Frame, one: &Principal, administers: bool) -> Row {
+    Row::of([
+        text::cell(&one.name),
+        html! { (one.kind.as_str()) },
+        html! { @if let Some(owner) = &one.owner { (text::cell(owner)) } },
+        html! { (words(&one.roles))
+        @if let Some(pending) = &one.pending { (waiting(frame, one, pending)) }
+        @if administers && reads_as_it_is(&one.name) { details { summary aria-label={ "Change the roles of " (one.name) } { "Change" }
+            form method="post" action="/people/roles" {
+                (layout::form_token(frame))
+                input type="hidden" name="name" value=(one.name);
+                fieldset { legend { "Roles of " (one.name) } (boxes(&one.roles)) }
+                div .row { button .plain aria-label={ "Change the roles of " (one.name) } { "Change the roles" } }
+            }
+        } } },
+    ])
 }
 
 /// Roles that wait, with a button for the administrators who may confirm them.
 fn waiting(frame: &Frame, one: &Principal, pending: &PendingRoles) -> Markup {
     let may = frame.may(Permission::Administer) && frame.who.name != pending.asked_by && reads_as_it_is(&one.name);
     html! { p .note {
-        "Pending: " (words(&pending.roles)) ", asked for by " (layout::mail(&pending.asked_by))
+        "Pending: " (words(&pending.roles)) ", asked for by " (text::mail(&pending.asked_by))
         ". Another administrator, who knows that this is the person, confirms it. "
         @if may { form .inline method="post" action="/people/confirm" {
             (layout::form_token(frame))
@@ -76,21 +85,21 @@ fn waiting(frame: &Frame, one: &Principal, pending: &PendingRoles) -> Markup {
     } }
 }
 
-fn token(frame: &Frame, one: &Token, is_over: bool) -> Markup {
+fn token(frame: &Frame, one: &Token, is_over: bool) -> Row {
     let may = frame.may(Permission::Administer) || frame.who.name == one.principal;
     let may = may && reads_as_it_is(&one.principal) && reads_as_it_is(&one.label);
-    html! { tr {
-        td { (layout::mail(&one.principal)) }
-        td { (layout::mail(&one.label)) }
-        td { (layout::time(one.created_at)) }
-        td { (layout::mail(&one.issued_by)) }
-        td { @match one.expires_at { Some(at) => (layout::time(at)), None => "never" } }
-        td { @match &one.scope { Some(roles) => (words(roles)), None => "all roles" } }
-        td { @match (one.revoked_at, is_over) {
-            (Some(at), _) => { "revoked since " (layout::time(at)) }
-            (None, true) => "over",
+    Row::of([
+        text::cell(&one.principal),
+        text::cell(&one.label),
+        text::time(one.created_at),
+        text::cell(&one.issued_by),
+        html! { @match one.expires_at { Some(at) => (text::time(at)), None => "Never" } },
+        html! { @match &one.scope { Some(roles) => (words(roles)), None => "All roles" } },
+        html! { @match (one.revoked_at, is_over) {
+            (Some(at), _) => { "Revoked " (text::time(at)) }
+            (None, true) => "Expired",
             (None, false) => {
-                "good "
+                "Active "
                 @if may { form .inline method="post" action="/people/revoke" {
                     (layout::form_token(frame))
                     input type="hidden" name="name" value=(one.principal);
@@ -98,8 +107,8 @@ fn token(frame: &Frame, one: &Token, is_over: bool) -> Markup {
                     button .plain aria-label={ "Revoke " (one.label) " of " (one.principal) } { "Revoke" }
                 } }
             }
-        } }
-    } }
+        } },
+    ])
 }
 
 fn adding(frame: &Frame, people: &[Principal]) -> Markup {
@@ -108,13 +117,13 @@ fn adding(frame: &Frame, people: &[Principal]) -> Markup {
         .filter(|one| one.kind == PrincipalKind::Person && reads_as_it_is(&one.name))
         .map(|one| one.name.as_str())
         .collect();
-    html! { form method="post" action="/people" {
+    html! { form .form.card method="post" action="/people" {
         (layout::form_token(frame))
         fieldset {
-            legend { "Add somebody" }
+            legend { "Add user" }
             label { "Name" input type="text" name="name" required maxlength="200" autocomplete="off"; }
-            (layout::choice("kind", "Kind", None, &PrincipalKind::ALL.map(PrincipalKind::as_str), "person"))
-            (layout::choice("owner", "Owner of a service", Some("nobody"), &owners, ""))
+            (field::choice("kind", "Kind", None, &PrincipalKind::ALL.map(PrincipalKind::as_str), "person"))
+            (field::choice_as_is("owner", "Owner of a service", Some("Nobody"), &owners, ""))
             fieldset { legend { "Roles" } (boxes(&[])) }
             div .row { button { "Add" } }
         }
@@ -123,27 +132,27 @@ fn adding(frame: &Frame, people: &[Principal]) -> Markup {
 
 fn making(frame: &Frame, people: &[Principal]) -> Markup {
     let names: Vec<&str> = people.iter().map(|one| one.name.as_str()).filter(|name| reads_as_it_is(name)).collect();
-    html! { form method="post" action="/people/tokens" {
+    html! { form .form.card method="post" action="/people/tokens" {
         (layout::form_token(frame))
         fieldset {
             legend { "Make a token" }
             p { "Only a token that its owner made can vote. With one that you make for somebody else they cannot, until they have made one themselves." }
-            (layout::choice("name", "Whose", None, &names, ""))
+            (field::choice_as_is("name", "Owner", None, &names, ""))
             label { "Label" input type="text" name="label" required maxlength="200" placeholder="what it is for" autocomplete="off"; }
-            label { "Days until it expires" input type="number" name="days" min="1" max="3650" placeholder="never"; }
-            fieldset { legend { "Only these of its owner's roles; all of them, if none is ticked" } (boxes(&[])) }
+            label { "Expires in (days)" input type="number" name="days" min="1" max="3650" placeholder="never"; }
+            fieldset { legend { "Limit to roles (none ticked: all of its owner's)" } (boxes(&[])) }
             div .row { button { "Make a token" } }
         }
     } }
 }
 
 fn own_password(frame: &Frame) -> Markup {
-    html! { h2 { "Your password" } form method="post" action="/people/password" {
+    html! { h2 { "Your password" } form .form.card method="post" action="/people/password" {
         (layout::form_token(frame))
         fieldset {
-            legend { "Change it; you sign in again then" }
-            label { "The one you have" input type="password" name="current" required autocomplete="current-password"; }
-            label { "A new one, of 15 characters or more"
+            legend { "Change password (signs you out)" }
+            label { "Current password" input type="password" name="current" required autocomplete="current-password"; }
+            label { "New password (15 characters or more)"
                 input type="password" name="password" required minlength="15" autocomplete="new-password"; }
             div .row { button { "Change the password" } }
         }
@@ -220,7 +229,7 @@ pub(crate) async fn make_token(State(center): State<Center>, caller: Caller, fie
     let frame = Frame::load(&center, caller).await?;
     let body = html! {
         p .note role="status" {
-            "Token " strong { (layout::mail(&made.label)) } " of " (layout::mail(fields.get("name"))) ". Keep it now: it is shown "
+            "Token " strong { (text::mail(&made.label)) } " of " (text::mail(fields.get("name"))) ". Keep it now: it is shown "
             "only this once, and the database keeps only its digest."
         }
         pre tabindex="0" role="region" aria-label="The token" { code { (made.secret.reveal()) } }

@@ -10,54 +10,79 @@ use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::pill::{self, Tone};
+use crate::design::table::{Column, Row, Table};
+use crate::design::words::spoken;
+use crate::design::{facts, text};
 use crate::problem::Problem;
 
+const COLUMNS: [Column; 5] = [
+    Column::lead("Playbook"),
+    Column::fill("Description"),
+    Column::short("Severity"),
+    Column::medium("Action"),
+    Column::medium("Digest").from_1200(),
+];
+const RUN_COLUMNS: [Column; 6] = [
+    Column::lead("Remediation"),
+    Column::medium("Status"),
+    Column::short("Action source"),
+    Column::count("Messages"),
+    Column::count("Succeeded"),
+    Column::time("Submitted"),
+];
+const INPUTS: [Column; 4] =
+    [Column::lead("Input"), Column::short("Type"), Column::short("Required"), Column::fill("Description").tall()];
 /// Runs that are shown.
 const RUNS: u32 = 10;
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let mut rows: Vec<Markup> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for name in center.site().library.playbook_names() {
         let address = format!("/playbooks/{}", crate::access::encoded(&name));
         rows.push(match center.api().check(&name) {
-            Ok(playbook) => html! { tr {
-                td { a href=(address) { (name) } }
-                td { (playbook.description()) }
-                td { (playbook.severity().as_str()) }
-                td { @if let Some(action) = playbook.action() { (action) } @else { "as asked" } }
-                td { code { (playbook.digest().to_string().chars().take(12).collect::<String>()) } }
-            } },
-            Err(error) => html! { tr {
-                td { a href=(address) { (name) } }
-                td colspan="4" { span .problem { (error) } }
-            } },
+            Ok(playbook) => Row::of([
+                html! { a href=(address) { (name) } },
+                html! { (playbook.description()) },
+                pill::severity(playbook.severity()),
+                html! { @if let Some(action) = playbook.action() { (action) } @else { "as asked" } },
+                html! { code { (playbook.digest().to_string().chars().take(12).collect::<String>()) } },
+            ]),
+            Err(error) => {
+                let said = error.to_string();
+                Row::of([
+                    html! { a href=(address) { (name) } },
+                    html! { (pill::pill(Tone::Bad, Icon::Cross, "Broken")) " " (text::cell(&said)) },
+                ])
+            }
         });
     }
-    let columns = ["Playbook", "What it does", "Severity", "Action", "Digest"];
-    let body = layout::table("Playbooks", &columns, &rows, "There is no playbook.");
+    let nothing = empty(Icon::Book, "No playbook", "Playbooks are files in the folder `workflows` of this site.");
+    let body = html! { (Table::new("Playbooks", &COLUMNS, rows).or(nothing)) };
     Ok(layout::page(&frame, "/playbooks", "Playbooks", &body))
 }
 
-/// The remediations with the playbook's name, which is the default name.
+/// Its last runs.
 async fn runs(center: &Center, name: &str) -> Result<Markup, Problem> {
-    let filter = HistoryFilter { name: Some(name.to_owned()), without_empty: true, ..HistoryFilter::default() };
+    let filter = HistoryFilter { playbook: Some(name.to_owned()), without_empty: true, ..HistoryFilter::default() };
     let found = center.site().history.history(&filter, None, RUNS).await?;
     let row = |run: &Remediation| {
-        html! { tr {
-            td { (layout::link(run)) }
-            td { (layout::status(run.status)) }
-            td { (run.request.source.as_str()) }
-            td .number { (run.counts.submitted) }
-            td .number { (run.counts.succeeded) }
-            td { (layout::time(run.created_at)) }
-        } }
+        Row::of([
+            layout::link(run),
+            pill::status(run.status),
+            html! { (spoken(run.request.source.as_str())) },
+            text::count(run.counts.submitted),
+            text::count(run.counts.succeeded),
+            text::time(run.created_at),
+        ])
     };
-    let rows: Vec<Markup> = found.remediations.iter().filter(|run| run.request.playbook == name).map(row).collect();
-    let columns = ["Remediation", "Status", "Action source", "Messages", "Succeeded", "Submitted"];
+    let rows: Vec<Row> = found.remediations.iter().map(row).collect();
     Ok(html! {
-        (layout::table("Last runs", &columns, &rows, "No run has its name."))
-        p { a href={ "/history?name=" (crate::access::encoded(name)) } { "All of this name in the history" } }
+        (Table::new("Last runs", &RUN_COLUMNS, rows).or("No runs yet."))
+        p { a href={ "/history?playbook=" (crate::access::encoded(name)) } { "View all runs" } }
     })
 }
 
@@ -66,26 +91,25 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
     let playbook = center.api().check(&name)?;
     let triggers = playbook.triggers();
     let runs = runs(&center, playbook.name()).await?;
-    let columns = ["Input", "Type", "Required", "What it is"];
-    let inputs: Vec<Markup> = playbook
+    let inputs: Vec<Row> = playbook
         .inputs()
         .iter()
         .map(|input| {
-            html! { tr {
-                td { code { (input.name) } }
-                td { (input.kind) }
-                td { @if input.required { "yes" } }
-                td { (input.description) }
-            } }
+            Row::of([
+                html! { code { (input.name) } },
+                html! { (input.kind) },
+                html! { @if input.required { "yes" } },
+                html! { (input.description) },
+            ])
         })
         .collect();
     let body = html! {
         p { (playbook.description()) }
         ol .steps aria-label="Steps" { @for step in playbook.steps_in_words() { li { (step) } } }
-        (layout::facts(&[
-            ("Severity", html! { (playbook.severity().as_str()) }),
-            ("By hand", html! { @if triggers.manual { "yes" } @else { "no" } }),
-            ("Suggestions", html! { (triggers.suggestion.join(", ")) }),
+        (facts::facts(&[
+            ("Severity", pill::severity(playbook.severity())),
+            ("Manual start", html! { @if triggers.manual { "yes" } @else { "no" } }),
+            ("Starts on verdict", html! { (triggers.suggestion.join(", ")) }),
             ("Reports", html! { @if triggers.report { "yes" } @else { "no" } }),
             ("Schedule", html! { @if let Some(timetable) = &triggers.schedule { code { (timetable.cron) } " " (timetable.time_zone) } }),
             ("Digest", html! { code .digest { (playbook.digest()) } }),
@@ -93,7 +117,7 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
         h2 { "Last runs" }
         (runs)
         h2 { "Inputs" }
-        (layout::table("Inputs", &columns, &inputs, "It takes none."))
+        (Table::new("Inputs", &INPUTS, inputs).or("No inputs."))
         h2 { "Source" }
         pre tabindex="0" { code { (playbook.source()) } }
     };

@@ -11,10 +11,22 @@ use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::table::{Column, Row, Table};
+use crate::design::text;
 use crate::json::{SlotJson, schedule_state};
 use crate::problem::Problem;
 
-const COLUMNS: [&str; 7] = ["Playbook", "State", "Cron", "Time zone", "Next", "Last slot", "Control"];
+const COLUMNS: [Column; 7] = [
+    Column::lead("Playbook"),
+    Column::short("State"),
+    Column::medium("Cron"),
+    Column::medium("Time zone").from_1200(),
+    Column::time("Next"),
+    Column::fill("Last slot"),
+    Column::medium("Actions"),
+];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -24,30 +36,22 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
     for schedule in &schedules {
         lasts.push(center.site().history.slots(&schedule.name, 1).await?.pop());
     }
-    let rows: Vec<Markup> = schedules
+    let rows: Vec<Row> = schedules
         .iter()
         .zip(&lasts)
         .map(|(schedule, last)| {
             let verbs = if schedule.paused { ["resume", "run"] } else { ["pause", "run"] };
-            html! {
-                tr {
-                    td { a href={ "/playbooks/" (crate::access::encoded(&schedule.name)) } { (schedule.name) } }
-                    td { (schedule_state(schedule)) }
-                    td { code { (schedule.timetable.cron) } }
-                    td { (schedule.timetable.time_zone) }
-                    td { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (layout::time(at)) } }
-                    td { @if let Some(slot) = last { (self::slot(slot)) } }
-                    td { @if controls && !schedule.removed { div .row { @for verb in verbs {
+            Row::of([html! { a href={ "/playbooks/" (crate::access::encoded(&schedule.name)) } { (schedule.name) } }, html! { (schedule_state(schedule)) }, html! { code { (schedule.timetable.cron) } }, html! { (schedule.timetable.time_zone) }, html! { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (text::time(at)) } }, html! { @if let Some(slot) = last { (self::slot(slot)) } }, html! { @if controls && !schedule.removed { div .inline { @for verb in &verbs {
                         form method="post" action={ "/schedules/" (crate::access::encoded(&schedule.name)) "/" (verb) } {
                             (layout::form_token(&frame))
-                            button .plain aria-label={ (verb) " " (schedule.name) } { (verb) }
+                            button .plain.small aria-label={ (verb) " " (schedule.name) } { @match *verb { "pause" => "Pause", "resume" => "Resume", _ => "Run now" } }
                         }
-                    } } } }
-                }
-            }
+                    } } } }])
         })
         .collect();
-    let body = layout::table("Schedules", &COLUMNS, &rows, "No playbook has a schedule.");
+    let nothing =
+        empty(Icon::Calendar, "No playbook has a schedule", "The trigger `schedule` of a playbook gives it one.");
+    let body = html! { (Table::new("Schedules", &COLUMNS, rows).or(nothing)) };
     Ok(layout::page(&frame, "/schedules", "Schedules", &body))
 }
 
@@ -55,10 +59,10 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
 fn slot(slot: &Slot) -> Markup {
     let words = SlotJson::from(slot).in_words();
     html! {
-        (layout::time(slot.first)) " "
+        (text::time(slot.first)) " "
         @match &slot.remediation {
-            Some(id) => a href={ "/remediations/" (id) } { (layout::mail(&words)) },
-            None => (layout::mail(&words)),
+            Some(id) => a href={ "/remediations/" (id) } { (text::mail(&words)) },
+            None => (text::mail(&words)),
         }
     }
 }

@@ -4,18 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use clawback_model::{Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
-use clawback_runtime::{DryRun, Submission};
+use clawback_runtime::{DryRun, Error, Submission};
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::shown::Shown;
-use super::{charts, layout, upload};
+use super::{findings, layout, upload};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
+use crate::design::confirmation::{self, Confirmation};
+use crate::design::empty::empty;
+use crate::design::field::{self, Mistake};
+use crate::design::icon::Icon;
+use crate::design::table::{Column, Row, Table};
+use crate::design::words::{counted, number, spoken};
+use crate::design::{chart, pane, text, toast};
 use crate::json::PickedJson;
 use crate::problem::Problem;
 
@@ -37,14 +44,14 @@ const FIELDS: [(&str, &str, &str); 19] = [
     ("attachment_sha256", "sha256 of an attachment", "64 hexadecimal digits"),
     ("reply_to", "Reply-To", "collect@evil.example"),
     ("like", "Copies of the root", "root1:… as `clawback examine` prints it"),
-    ("since", "Received within", "7d"),
+    ("since", "Received in the last", "7d"),
     ("received_after", "Received after", "2026-11-01T00:00:00Z"),
     ("received_before", "Received before", "2026-11-30T00:00:00Z"),
     ("mailbox", "Mailbox", "ann@corp.example"),
     ("folder", "Folder", "INBOX"),
     ("list_id", "List-Id contains", "news.example"),
-    ("larger_than", "Larger than, bytes", "100000"),
-    ("flag", "Flag", "\\Seen"),
+    ("larger_than", "Larger than (bytes)", "100000"),
+    ("flag", "IMAP flag", "\\Seen"),
 ];
 
 /// Further fields, which are shown when they are asked for or one is filled in.
@@ -68,56 +75,119 @@ const FURTHER: [(&str, &str, &str); 13] = [
 const SINGLE: [&str; 6] = ["like", "since", "received_after", "received_before", "list_id", "larger_than"];
 /// Locations to choose from.
 const LOCATIONS: [(&str, &str, &str); 2] = [
-    ("location", "Latest delivery location", "any but recoverable items and quarantine"),
-    ("original_location", "Original delivery location", "any"),
+    ("location", "Latest delivery location", "Any but Recoverable Items and quarantine"),
+    ("original_location", "Original delivery location", "Any"),
+];
+
+/// The fields that stand above the results; the others are folded.
+const FIRST: [&str; 5] = ["from", "from_domain", "subject", "mailbox", "since"];
+const COLUMNS: [Column; 9] = [
+    Column::tick(),
+    Column::lead("Subject"),
+    Column::long("From"),
+    Column::long("Mailbox"),
+    Column::time("Received"),
+    Column::short("Location").from_1500(),
+    Column::short("Original").from_1800(),
+    Column::medium("Script").from_1800(),
+    Column::medium("Copies").from_1500(),
 ];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let inputs = inputs(&query);
-    let found = if inputs.is_empty() {
+    Ok(show(&center, &frame, &query, None).await?)
+}
+
+/// The page. `query` has the conditions, and after a refused submission also the rest of its form.
+async fn show(center: &Center, frame: &Frame, query: &Fields, problem: Option<&Problem>) -> Result<Response, Problem> {
+    let inputs = inputs(query);
+    let found = if inputs.is_empty() || !frame.may(Permission::Submit) {
         None
     } else {
         // The action does not change what is found; the plan is made for the chosen one.
-        let submission = submission(&query, inputs, Action::SoftDelete, SelectionMode::Query, Vec::new())?;
-        Some(center.preview(&frame.who, submission, SHOWN).await?)
-    };
-    let body = html! {
-        (form(&query))
-        @match &found {
-            None => p .empty { "Say which messages you mean; every condition that is filled in must match. A search stores nothing." },
-            Some(found) => (results(&frame, &query, found)),
+        let submission = submission(query, inputs, Action::SoftDelete, SelectionMode::Query, Vec::new());
+        match submission {
+            Ok(submission) => Some(center.preview(&frame.who, submission, SHOWN).await),
+            Err(problem) => Some(Err(problem)),
         }
-        (upload::form(&frame))
     };
-    Ok(layout::page(&frame, "/search", "Search", &body))
+    let failed = found.as_ref().and_then(|found| found.as_ref().err());
+    let mistakes = failed.map(mistakes).unwrap_or_default();
+    let body = html! {
+        @if frame.may(Permission::Submit) {
+            (form(query, &mistakes))
+            @if let Some(problem) = problem.filter(|_| !matches!(&found, Some(Ok(_)))) { (toast::problem(layout::in_words(problem))) }
+            @match &found {
+                None => (empty(Icon::Search, "Which messages do you mean?", "Fill in one or more fields; messages must match all of them. Searching changes nothing.")),
+                Some(Ok(found)) => (results(frame, query, found, problem)),
+                Some(Err(problem)) => { @if mistakes.is_empty() { (toast::problem(layout::in_words(problem))) } },
+            }
+            (upload::form(frame))
+        } @else {
+            (empty(Icon::Search, "You need the role analyst to search", "Ask an administrator; the page People lists them."))
+        }
+    };
+    let mut response = layout::page(frame, "/search", "Search", &body);
+    if let Some(problem) = problem.or(failed) {
+        layout::of_problem(&mut response, problem);
+    }
+    Ok(response)
 }
 
-fn form(query: &Fields) -> Markup {
+/// The mistakes in the fields of the form, as far as the error names them.
+fn mistakes(problem: &Problem) -> Vec<Mistake> {
+    let Some(Error::Inputs(error)) = problem.error.as_deref() else { return Vec::new() };
+    let of = |wrong: &String| {
+        let (_, rest) = wrong.split_once('`')?;
+        let (name, says) = rest.split_once("`: ")?;
+        let field = name.replace('-', "_");
+        let known = FIELDS.iter().chain(&FURTHER).any(|(name, ..)| *name == field);
+        known.then(|| Mistake { field, says: says.to_owned() })
+    };
+    let found: Vec<Mistake> = error.wrong.iter().filter_map(of).collect();
+    // Errors that no field has are shown as a whole.
+    if found.len() == error.wrong.len() { found } else { Vec::new() }
+}
+
+fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
     let kinds = LocationKind::ALL.map(LocationKind::as_str);
+    let further = || FIELDS.iter().filter(|(name, ..)| !FIRST.contains(name)).chain(&FURTHER);
+    let is_used = |name: &str| query.filled(name).is_some();
+    let is_open = further().any(|(name, ..)| is_used(name)) || LOCATIONS.iter().any(|(name, ..)| is_used(name));
     html! {
         form .filters method="get" action="/search" role="search" aria-label="Query" {
-            (texts(query, &FIELDS))
-            @for (name, label, any) in LOCATIONS {
-                @for (place, value) in offered(query, name).into_iter().enumerate() {
-                    (layout::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
+            div .bar {
+                @for name in FIRST { @for field in FIELDS.iter().filter(|(of, ..)| *of == name) { (texts(query, field, mistakes)) } }
+                button { "Search" }
+                a .button.plain href="/search" { "Clear" }
+            }
+            details open[is_open] {
+                summary { "More conditions" }
+                div .fields {
+                    @for field in further() { (texts(query, field, mistakes)) }
+                    @for (name, label, any) in LOCATIONS {
+                        @for (place, value) in offered(query, name).into_iter().enumerate() {
+                            (field::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
+                        }
+                    }
                 }
             }
-            details open[FURTHER.iter().any(|(name, ..)| query.filled(name).is_some())] {
-                summary { "More conditions" }
-                div .fields { (texts(query, &FURTHER)) }
-            }
-            button { "Search" }
-            a href="/search" { "Clear" }
         }
     }
 }
 
-fn texts(query: &Fields, fields: &[(&str, &str, &str)]) -> Markup {
+/// The fields of one name. Each is one text, used as typed; a further one is an alternative.
+fn texts(query: &Fields, (name, label, example): &(&str, &str, &str), mistakes: &[Mistake]) -> Markup {
+    let wrong = mistakes.iter().find(|mistake| mistake.field == *name);
+    let values = offered(query, name);
+    let filled = values.len().saturating_sub(1).max(1);
     html! {
-        @for (name, label, example) in fields {
-            @for (place, value) in offered(query, name).into_iter().enumerate() {
-                (layout::text(name, &labelled(label, place), value, example))
+        div .texts {
+            @for (place, value) in values.iter().take(filled).enumerate() {
+                (field::text(name, &labelled(label, place), value, example, field::of(wrong, name).filter(|_| place == 0)))
+            }
+            @if let Some(value) = values.get(filled) {
+                details .or { summary { "or …" } (field::text(name, &labelled(label, filled), value, example, None)) }
             }
         }
     }
@@ -143,34 +213,43 @@ fn inputs(query: &Fields) -> Inputs {
     names.flat_map(filled).collect()
 }
 
-fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
+fn results(frame: &Frame, query: &Fields, found: &DryRun, problem: Option<&Problem>) -> Markup {
     let total: u64 = found.by_location.values().sum();
     let plan = match &found.plan {
         Ok(plan) => plan,
-        Err(reason) => return html! { p .problem role="alert" { (reason) } },
+        Err(reason) => return toast::problem(reason.to_string()),
+    };
+    let list = html! {
+        section aria-label="Results" {
+            h2 { (counted(total, "message")) " in " (counted(plan.facts.mailboxes, "mailbox")) }
+            p .quiet { "Selection: " (text::selection(&found.in_words)) ". " (counted(found.searched, "mailbox")) " searched." }
+            @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
+            (findings::of_search(&plan.facts))
+            @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (text::mail(obstacle)) } }
+            @if plan.facts.vips > 0 { (toast::warning(format!("{} in mailboxes of VIPs.", counted(plan.facts.vips, "message")))) }
+            @if total > 0 { details { summary { "When and where" }
+                (chart::timeline(&found.by_hour))
+                (chart::locations(&found.by_location))
+                @if found.by_mailbox.len() > 1 { h3 { "By mailbox" } (chart::mailboxes(&found.by_mailbox, MAILBOXES)) }
+            } }
+        }
+        @if total == 0 {
+            (empty(Icon::Search, "No messages match", "Take a condition away, or give a longer time or a shorter part of the subject."))
+        } @else {
+            (table(&found.sample, query, frame.may(Permission::Submit)))
+            @if total > found.sample.len() as u64 {
+                p .empty { "The first " (number(found.sample.len() as u64)) " are shown. To select single ones, narrow the search; \"all\" means all " (number(total)) "." }
+            }
+        }
     };
     html! {
-        section aria-label="Results" {
-            h2 { (total) " messages in " (plan.facts.mailboxes) " mailboxes" }
-            p { "Selection: " (layout::selection(&found.in_words)) ". "
-                (found.searched) " mailboxes searched, " (total) " messages found." }
-            @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
-            (layout::of_search(&plan.facts))
-            @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (layout::mail(obstacle)) } }
-            @if plan.facts.vips > 0 { p .note.wait { (plan.facts.vips) " of them lie in mailboxes of VIPs." } }
-            (charts::locations(&found.by_location))
-            (charts::timeline(&found.by_hour))
-            @if found.by_mailbox.len() > 1 { details { summary { "By mailbox" } (charts::mailboxes(&found.by_mailbox, MAILBOXES)) } }
-        }
-        @if total > 0 {
+        @if total == 0 { (list) } @else {
             form method="post" action="/search/submit" {
                 (layout::form_token(frame))
                 @for (name, value) in inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
-                (table(&found.sample, frame.may(Permission::Submit)))
-                @if total > found.sample.len() as u64 {
-                    p .empty { "The first " (found.sample.len()) " are shown. To pick single ones, narrow the search; \"all of them\" means all " (total) "." }
-                }
-                @if frame.may(Permission::Submit) { (pane(plan.counts.submitted, found)) }
+                input type="hidden" name="total" value=(total);
+                @let pane = pane::pane(&html! { "Take action" }, None, &action(frame, query, plan.counts.submitted, found, problem));
+                (pane::beside(&list, Some(&pane)))
             }
         }
     }
@@ -178,49 +257,42 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
 
 /// How many more messages are in folders that "any folder" does not search.
 fn not_searched_for(left_out: &BTreeMap<LocationKind, u64>) -> Markup {
-    let more: Vec<String> = left_out.iter().map(|(kind, number)| format!("{number} in {}", kind.as_str())).collect();
+    let more: Vec<String> =
+        left_out.iter().map(|(kind, many)| format!("{} in {}", number(*many), spoken(kind.as_str()))).collect();
     html! { @if !more.is_empty() {
-        p .note.wait { "Not included: " (more.join(", ")) ". Choose the location to select these." }
+        (toast::warning(format!("Not included: {}. Choose the location to select these.", more.join(", "))))
     } }
 }
 
-fn table(sample: &[Target], may_submit: bool) -> Markup {
-    let columns = ["Pick", "Mailbox", "Subject", "From", "Received", "Latest delivery location", "Original", "Script"];
-    let columns: Vec<&str> = columns.into_iter().chain(may_submit.then_some("Copies")).collect();
+fn table(sample: &[Target], query: &Fields, may_submit: bool) -> Markup {
     let (mut seen, mut twins) = (BTreeSet::new(), BTreeSet::new());
     for target in sample {
         if !seen.insert(key(target)) {
             twins.insert(key(target));
         }
     }
-    let rows: Vec<Markup> = sample
-        .iter()
-        .enumerate()
-        .map(|(place, target)| {
-            let picked = pick(target, twins.contains(&key(target)));
-            let this_copy = pick(target, true);
-            html! {
-                tr {
-                    td { input type="checkbox" name="pick" value=(picked) aria-label={ "Message " (place + 1) }; }
-                    td { (layout::mail(&target.mailbox)) }
-                    td { (layout::mail(&target.subject)) }
-                    td { (layout::mail(&target.from_address)) }
-                    td { (layout::time(target.received_at)) }
-                    td { (layout::mail(&target.location.to_string())) }
-                    td { @if let Some(location) = &target.original_location { (layout::mail(&location.to_string())) } }
-                    td { (layout::script_words(target)) }
-                    @if may_submit { td {
-                        button .small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
-                            aria-label={ "Find copies of message " (place + 1) } { "Find copies" }
-                    } }
-                }
-            }
-        })
-        .collect();
-    html! {
-        label .box { input type="checkbox" data-all="pick" hidden; "All that are shown" }
-        (layout::table("Messages found", &columns, &rows, "No message matches."))
-    }
+    let ticked: BTreeSet<&str> = query.all("pick").collect();
+    let row = |(place, target): (usize, &Target)| {
+        let picked = pick(target, twins.contains(&key(target)));
+        let this_copy = pick(target, true);
+        Row::of([
+            html! { input type="checkbox" name="pick" value=(picked) checked[ticked.contains(picked.as_str())]
+            aria-label={ "Message " (place + 1) }; },
+            text::subject(&target.subject),
+            text::cell(&target.from_address),
+            text::cell(&target.mailbox),
+            text::time(target.received_at),
+            text::place(&target.location),
+            html! { @if let Some(location) = &target.original_location { (text::place(location)) } },
+            findings::script_words(target),
+            html! { @if may_submit {
+                button .plain.small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
+                    aria-label={ "Find copies of message " (place + 1) } { "Find copies" }
+            } },
+        ])
+    };
+    let rows: Vec<Row> = sample.iter().enumerate().map(row).collect();
+    html! { (Table::new("Messages found", &COLUMNS, rows)) }
 }
 
 fn key(target: &Target) -> (&str, &str) {
@@ -240,51 +312,65 @@ fn pick(target: &Target, is_twin: bool) -> String {
     serde_json::json!(picked).to_string()
 }
 
-/// The fields of the reference product's side pane.
-fn pane(submitted: u64, found: &DryRun) -> Markup {
-    let actions = Action::ALL.map(Action::as_str);
+/// The fields of the reference product's side pane, as they were sent if the submission was refused.
+fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem: Option<&Problem>) -> Markup {
+    let may = |action: &Action| *action != Action::HardDelete || frame.may(Permission::Purge);
+    let actions: Vec<&str> = Action::ALL.iter().filter(|action| may(action)).map(|action| action.as_str()).collect();
     let severities = Severity::ALL.map(Severity::as_str);
+    let mode = sent.filled("mode").unwrap_or("handpicked");
+    let modes = [
+        ("handpicked", html! { "Selected messages" span .hint { "up to 100" } }),
+        ("query", html! { "All " (number(submitted)) " results" }),
+        ("query-with-exclusions", html! { "All except selected" span .hint { "up to 100 of 1,000" } }),
+    ];
     html! {
-        h2 { "Take action" }
-        fieldset {
-            legend { "On which messages" }
-            label .box { input type="radio" name="mode" value="handpicked" checked; "Those that are ticked (at most 100)" }
-            label .box { input type="radio" name="mode" value="query"; "All " (submitted) " of them" }
-            label .box { input type="radio" name="mode" value="query-with-exclusions"; "All but those that are ticked (at most 100 of 1,000)" }
+        @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
+        div .form {
+            fieldset {
+                legend { "Apply to" }
+                @for (word, label) in modes {
+                    label .box { input type="radio" name="mode" value=(word) checked[word == mode]; (label) }
+                }
+            }
+            (field::choice("action", "Action", None, &actions, sent.filled("action").unwrap_or("soft-delete")))
+            (field::tick("delete_senders_copy", "true", "Also delete the sender's copy in Sent Items", sent.get("delete_senders_copy") == "true"))
+            label { "Remediation name" input type="text" name="name" required maxlength="200" value=(sent.get("name")) autocomplete="off"; }
+            (field::choice("severity", "Severity", None, &severities, sent.filled("severity").unwrap_or("high")))
+            (field::lines("description", "Description", sent.get("description"), 2_000))
+            @if let Some(rule) = &found.approval {
+                p .hint { "All results need " (counted(rule.votes.into(), "approval")) @if rule.two_step { " by somebody else" } " before anything is done." }
+            }
+            button data-act data-total=(submitted) { "Submit" }
         }
-        div .fields {
-            (layout::choice("action", "Action", None, &actions, "soft-delete"))
-            label .box { input type="checkbox" name="delete_senders_copy" value="true"; "Also the sender's copy (soft-delete)" }
-        }
-        div .fields {
-            label { "Remediation name" input type="text" name="name" required maxlength="200"; }
-            (layout::choice("severity", "Severity", None, &severities, "high"))
-            label { "Description" textarea name="description" maxlength="2000" {} }
-        }
-        @if let Some(rule) = &found.approval {
-            p .note.wait { "Asks for " (rule.votes) " approval" @if rule.votes > 1 { "s" } @if rule.two_step { " of somebody else" } " before anything is acted on." }
-        }
-        div .row { button { "Submit" } }
     }
 }
 
 pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    match accept(&center, &frame, &fields).await {
+        Ok(response) => Ok(response),
+        Err(problem) => Ok(show(&center, &frame, &fields, Some(&problem)).await?),
+    }
+}
+
+async fn accept(center: &Center, frame: &Frame, fields: &Fields) -> Result<Response, Problem> {
     let action: Action = word("action", fields.get("action"))?;
     // The ticks select the messages.
     let mode = optional("mode", fields.filled("mode"))?.unwrap_or(SelectionMode::Handpicked);
     let picked = fields.all("pick").map(read_picked).collect::<Result<Vec<_>, _>>()?;
-    let mut inputs = inputs(&fields);
+    let mut inputs = inputs(fields);
+    let many = picked.len() as u64;
     let picked = match mode {
         SelectionMode::Query if picked.is_empty() => Vec::new(),
         SelectionMode::Query => {
             let detail = format!(
-                "{} messages are ticked, and all of them are chosen: take the ticks away, or choose those that are ticked",
-                picked.len()
+                "{} selected, and all results are chosen: clear the selection, or choose the selected messages",
+                counted(many, "message")
             );
-            return Err(Problem::bad_request(detail).into());
+            return Err(Problem::bad_request(detail));
         }
         _ if picked.is_empty() => {
-            return Err(Problem::bad_request("no message is ticked: tick some, or choose all of them").into());
+            return Err(Problem::bad_request("no message is selected: select some, or choose all results"));
         }
         SelectionMode::Handpicked => {
             inputs = of_picked(&inputs, &picked);
@@ -293,11 +379,30 @@ pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields:
         SelectionMode::QueryWithExclusions => picked,
     };
     if inputs.is_empty() {
-        return Err(Problem::bad_request("no messages are selected; search first").into());
+        return Err(Problem::bad_request("no messages are selected; search first"));
     }
-    let submission = submission(&fields, inputs, action, mode, picked)?;
-    let submitted = center.api().submit(&caller.who, submission).await?;
+    if action == Action::HardDelete && !confirmation::is_confirmed(fields.get(confirmation::field())) {
+        let total: u64 = fields.get("total").parse().unwrap_or_default();
+        let messages = match mode {
+            SelectionMode::Query => total,
+            SelectionMode::QueryWithExclusions => total.saturating_sub(many),
+            SelectionMode::Handpicked => many,
+        };
+        return Ok(confirm(frame, fields, messages));
+    }
+    let submission = submission(fields, inputs, action, mode, picked)?;
+    let submitted = center.api().submit(&frame.who, submission).await?;
     Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response())
+}
+
+/// Asks once more before messages are deleted for good.
+fn confirm(frame: &Frame, fields: &Fields, messages: u64) -> Response {
+    let label = format!("Hard-delete {}", counted(messages, "message"));
+    let facts = html! { p { strong { (label) } ". They cannot be put back." } };
+    let fields = fields.pairs().collect();
+    let body =
+        Confirmation { address: "/search/submit", fields, facts, label: &label, is_danger: true, back: "/search" };
+    layout::page(frame, "/search", &format!("{label}?"), &html! { (body) })
 }
 
 /// Starts an investigation whose root is one message of the results.
@@ -349,5 +454,5 @@ fn submission(
 fn read_picked(value: &str) -> Result<Picked, Problem> {
     serde_json::from_str::<PickedJson>(value)
         .map(Picked::from)
-        .map_err(|_| Problem::bad_request("a ticked message is not what the page sent; load it again"))
+        .map_err(|_| Problem::bad_request("a selected message is not what the page sent; load it again"))
 }

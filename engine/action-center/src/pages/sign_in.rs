@@ -17,6 +17,7 @@ use super::shown::{Shown, error_page};
 use crate::access::encoded;
 use crate::attempts::{Trier, check, too_many};
 use crate::center::Center;
+use crate::design::toast;
 use crate::device::Device;
 use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
@@ -38,7 +39,7 @@ pub(crate) async fn page(State(center): State<Center>, Asked(query): Asked) -> S
 
 fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) -> Markup {
     html! {
-        @if let Some(problem) = problem { p .problem role="alert" { (problem) } }
+        @if let Some(problem) = problem { (toast::problem(problem)) }
         @if let Some(oidc) = oidc {
             p { a .button href={ "/sign-in/oidc?next=" (encoded(local(next))) } { "Sign in at " (oidc.host()) } }
             p .note { "Or with an account of this site:" }
@@ -46,7 +47,7 @@ fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) ->
         @if nobody {
             p .note.wait { "Nobody has a password yet. On the machine that serves this: " code { "clawback principals password NAME" } }
         }
-        form .fields method="post" action="/sign-in" {
+        form .form method="post" action="/sign-in" {
             input type="hidden" name="next" value=(local(next));
             label { "Name" input type="text" name="name" autocomplete="username" required autofocus; }
             label { "Password" input type="password" name="password" autocomplete="current-password" required; }
@@ -82,7 +83,7 @@ pub(crate) async fn submit(
             let refused = Refused { known: None, named, source, method: &method, uri: &uri, problem: &problem };
             refusal_log::note(&center, &refused).await;
             let oidc = center.settings().oidc.as_deref();
-            let form = form(fields.get("next"), oidc, Some(&problem.detail), false);
+            let form = form(fields.get("next"), oidc, Some(&layout::in_words(&problem)), false);
             let mut response = layout::plain("Sign in", &form);
             *response.status_mut() = problem.status();
             Ok(response)
@@ -140,7 +141,7 @@ pub(crate) async fn from_provider(
             let (method, uri) = (Method::GET, Uri::from_static(oidc::RETURN));
             let refused = Refused { known: None, named: None, source, method: &method, uri: &uri, problem: &problem };
             refusal_log::note(&center, &refused).await;
-            Ok(([(header::SET_COOKIE, forget)], error_page(None, &problem)).into_response())
+            Ok(([(header::SET_COOKIE, forget)], error_page(&problem)).into_response())
         }
     }
 }

@@ -5,12 +5,15 @@ use clawback_runtime::{BoundText, Compared, Error, PlanTerms};
 use clawback_store::StoreError;
 use maud::{Markup, html};
 
-use super::layout;
 use crate::center::Center;
+use crate::design::table::{Column, Row, Table};
 use crate::problem::Problem;
 
 /// Bytes of a list that a page shows.
 const LONGEST: usize = 16 << 10;
+
+const PARTS: [Column; 2] = [Column::lead("Part"), Column::fill("Value").tall()];
+const DIFFERENCES: [Column; 3] = [Column::lead("Part"), Column::fill("Was").tall(), Column::fill("Is").tall()];
 
 /// The chapter of a remediation's page; empty before it has a plan.
 pub(super) async fn terms(center: &Center, remediation: &Remediation) -> Result<Markup, Problem> {
@@ -22,7 +25,7 @@ pub(super) async fn terms(center: &Center, remediation: &Remediation) -> Result<
         }
         Err(error) => return Err(error.into()),
     };
-    let rows: Vec<Markup> = terms.header.parts().iter().map(part).collect();
+    let rows: Vec<Row> = terms.header.parts().iter().map(part).collect();
     let changed = terms.texts.iter().filter(|text| text.difference.is_some());
     Ok(html! {
         h2 { "What the vote covers" }
@@ -30,14 +33,14 @@ pub(super) async fn terms(center: &Center, remediation: &Remediation) -> Result<
         (compared(&terms))
         @for text in changed { (difference(text)) }
         details { summary { "Every part of the plan's header" }
-            (layout::table("Parts of the header", &["Part", "Value"], &rows, "It has none.")) }
+            (Table::new("Parts of the header", &PARTS, rows).or("It has none.")) }
         @for text in &terms.texts { (text_of(text)) }
         p { a href={ "/remediations/" (remediation.id) "/plan" } { "The plan, as its digest covers it" } }
     })
 }
 
-fn part((path, value): (&String, &String)) -> Markup {
-    html! { tr { td { code { (visible(path)) } } td { bdi .selection { (visible(value)) } } } }
+fn part((path, value): (&String, &String)) -> Row {
+    Row::of([html! { code { (visible(path)) } }, html! { bdi .selection { (visible(value)) } }])
 }
 
 fn compared(terms: &PlanTerms) -> Markup {
@@ -51,21 +54,21 @@ fn compared(terms: &PlanTerms) -> Markup {
             html! { a href={ "/remediations/" (id) } { code { (id) } } ", which was approved last" }
         }
     };
-    let rows: Vec<Markup> = terms.differences.iter().map(row).collect();
+    let rows: Vec<Row> = terms.differences.iter().map(row).collect();
     html! {
         p .note.wait[!is_same] { @if is_same { "It is as " } @else { "It differs from " } (with) "." }
-        @if !rows.is_empty() { (layout::table("Differences", &["Part", "Was", "Is"], &rows, "")) }
+        @if !rows.is_empty() { (Table::new("Differences", &DIFFERENCES, rows)) }
     }
 }
 
-fn row(Difference { what, then, now }: &Difference) -> Markup {
+fn row(Difference { what, then, now }: &Difference) -> Row {
     let value = |value: &Option<String>| {
         html! { @match value {
             Some(value) => { bdi .selection { (visible(value)) } },
             None => { "absent" },
         } }
     };
-    html! { tr { td { code { (visible(what)) } } td { (value(then)) } td { (value(now)) } } }
+    Row::of([html! { code { (visible(what)) } }, html! { (value(then)) }, html! { (value(now)) }])
 }
 
 fn difference(text: &BoundText) -> Markup {

@@ -75,6 +75,24 @@ impl Store {
         read_pairs(&tx.rows(sql, &values).await?)
     }
 
+    /// Returns how many messages of a remediation have each outcome and reason, the most frequent first.
+    #[tracing::instrument(name = "store.outcomes.by_reason", skip_all, fields(remediation.id = %id))]
+    #[boxed]
+    pub async fn outcomes_by_reason(&self, id: &RemediationId) -> Result<Vec<(OutcomeKind, Reason, u64)>, StoreError> {
+        let mut tx = self.read().await?;
+        let number = number_of(&mut tx, id).await?;
+        let sql = "SELECT kind, reason, COUNT(*) FROM outcomes WHERE remediation = $1 \
+                   GROUP BY kind, reason ORDER BY COUNT(*) DESC, reason";
+        let rows = tx.rows(sql, &[number.into()]).await?;
+        let corrupt = |column| StoreError::corrupt("outcomes", column, id);
+        let counted = |row: &Row| {
+            let kind = row.text(0)?.parse().map_err(|_| corrupt("kind"))?;
+            let reason = row.text(1)?.parse().map_err(|_| corrupt("reason"))?;
+            Ok((kind, reason, row.int(2)?.unsigned_abs()))
+        };
+        rows.iter().map(counted).collect()
+    }
+
     /// Returns the messages whose outcome is of one kind, as the base of an undo or a retry.
     #[tracing::instrument(name = "store.outcomes.former", skip_all, fields(remediation.id = %id))]
     #[boxed]

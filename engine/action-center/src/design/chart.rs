@@ -8,7 +8,8 @@ use clawback_model::{Counts, LocationKind, Timestamp};
 use clawback_store::Batch;
 use maud::{Markup, html};
 
-use super::layout;
+use super::text::{mail, short};
+use super::words::{number, spoken};
 
 /// Width and height of a timeline, in its own units.
 const WIDTH: f64 = 720.0;
@@ -41,7 +42,7 @@ pub(crate) fn outcomes(counts: &Counts) -> Markup {
                 }
             }
             figcaption { @for (name, count) in &parts {
-                span .key { span class={ "dot " (name.replace(' ', "-")) } {} (count) " " (name) }
+                span .key { span class={ "dot " (name.replace(' ', "-")) } {} (number(*count)) " " (name) }
             } }
         }
     }
@@ -55,7 +56,7 @@ fn share(count: u64, whole: u64) -> f64 {
 
 /// The number of messages per location.
 pub(crate) fn locations(counts: &BTreeMap<LocationKind, u64>) -> Markup {
-    bars(counts.iter().map(|(kind, count)| (html! { (kind.as_str()) }, *count)).collect())
+    bars(counts.iter().map(|(kind, count)| (html! { (spoken(kind.as_str())) }, *count)).collect())
 }
 
 /// The mailboxes with the most messages.
@@ -63,8 +64,8 @@ pub(crate) fn mailboxes(counts: &BTreeMap<Arc<str>, u64>, most: usize) -> Markup
     let mut largest: Vec<_> = counts.iter().collect();
     largest.sort_by_key(|(_, count)| Reverse(**count));
     html! {
-        (bars(largest.iter().take(most).map(|(mailbox, count)| (layout::mail(mailbox), **count)).collect()))
-        @if largest.len() > most { p .empty { "and " (largest.len() - most) " mailboxes with no more than the last of these" } }
+        (bars(largest.iter().take(most).map(|(mailbox, count)| (mail(mailbox), **count)).collect()))
+        @if largest.len() > most { p .empty { "and " (largest.len() - most) " more mailboxes" } }
     }
 }
 
@@ -77,7 +78,7 @@ fn bars(counts: Vec<(Markup, u64)>) -> Markup {
                 svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
                     rect .open x="0" y="0" width=(share(count, most)) height="4" {}
                 }
-                span .number { (count) }
+                span .number { (number(count)) }
             }
         } }
     }
@@ -97,22 +98,29 @@ pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
     }
     let most = sums.values().copied().max().unwrap_or(1);
     let step = WIDTH / f64::from(i32::try_from(bars).unwrap_or(i32::MAX));
-    let words =
-        format!("{} messages from {first} to {last}, at most {most} in {each} h", by_hour.values().sum::<u64>());
+    let (from, to) = (short(&first.to_string()), short(&last.to_string()));
+    let words = format!("{} messages from {from} to {to}, at most {most} in {each} h", by_hour.values().sum::<u64>());
     html! {
         figure .timeline {
+            (scale(most))
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(words) {
                 @for (place, count) in &sums {
                     @let height = share(*count, most) / 100.0 * HEIGHT;
                     @let left = f64::from(i32::try_from(*place).unwrap_or(0)) * step;
                     rect .open x=(left) y=(HEIGHT - height) width=((step - 1.0).max(1.0)) height=(height) {
-                        title { (count) }
+                        title { (count) " messages in " (each) " h" }
                     }
                 }
             }
+            div .ends { span { (from) } span { (to) } }
             figcaption { (words) }
         }
     }
+}
+
+/// The scale of the upright axis.
+fn scale(most: u64) -> Markup {
+    html! { div .scale aria-hidden="true" { span { (number(most)) } span { "0" } } }
 }
 
 /// Messages per second, batch by batch, from the first to the last that has ended. Pauses between batches are gaps.
@@ -136,6 +144,7 @@ pub(crate) fn throughput(batches: &[Batch]) -> Markup {
     );
     html! {
         figure .timeline {
+            (scale(most))
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(words) {
                 @for bar in &bars {
                     @let height = share(bar.rate(), most) / 100.0 * HEIGHT;

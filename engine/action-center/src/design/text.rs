@@ -1,0 +1,111 @@
+//! Text of mail, selections, times, places and numbers as parts of a page.
+
+use clawback_model::{Location, LocationKind, Timestamp, visible, visible_line};
+use maud::{Markup, html};
+
+use super::words::{number, spoken};
+
+/// Longest text of mail in a table; the export has the whole of it.
+const LONGEST: usize = 200;
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A selection in words, as typed, in full, with hidden characters made visible.
+pub(crate) fn selection(words: &str) -> Markup {
+    html! { bdi .selection { (visible(words)) } }
+}
+
+/// Text that may come from mail: on one line, cut, with hidden characters made visible.
+pub(crate) fn mail(text: &str) -> Markup {
+    let shown = visible_line(text, LONGEST);
+    // Isolated, so that letters of another direction do not reorder the text around them.
+    html! { bdi .mail { (shown) } }
+}
+
+/// The same in a cell, which may cut it: the whole is shown by a mouse that rests on it.
+pub(crate) fn cell(text: &str) -> Markup {
+    let shown = visible_line(text, LONGEST);
+    html! { bdi .mail title=(shown) { (shown) } }
+}
+
+/// A subject; an empty one is said to be empty.
+pub(crate) fn subject(text: &str) -> Markup {
+    html! { @if text.trim().is_empty() { span .quiet { "(no subject)" } } @else { (cell(text)) } }
+}
+
+/// Text of several lines that a person wrote, with its line breaks.
+pub(crate) fn lines(text: &str) -> Markup {
+    html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } (mail(line)) } }
+}
+
+/// A time to the minute, in UTC; the script shows it in the reader's zone, with UTC on hover.
+pub(crate) fn time(at: Timestamp) -> Markup {
+    let exact = at.to_string();
+    html! { time datetime=(exact) title=(utc(&exact)) { (short(&exact)) } }
+}
+
+/// The same to the second.
+pub(crate) fn moment(at: Timestamp) -> Markup {
+    let exact = at.to_string();
+    html! { time datetime=(exact) data-seconds title=(utc(&exact)) { (utc(&exact)) } }
+}
+
+/// `2026-11-28T19:37:22Z` as `2026-11-28 19:37:22 UTC`.
+fn utc(exact: &str) -> String {
+    exact.replace('T', " ").replace('Z', " UTC")
+}
+
+/// `2026-11-28T19:37:22Z` as `28 Nov 2026, 19:37 UTC`.
+pub(crate) fn short(exact: &str) -> String {
+    let part = |from: usize, to: usize| exact.get(from..to).unwrap_or_default();
+    let month = part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    match month {
+        Some(month) => {
+            format!("{} {month} {}, {} UTC", part(8, 10).trim_start_matches('0'), part(0, 4), part(11, 16))
+        }
+        None => utc(exact),
+    }
+}
+
+/// A place in a mailbox by its name, or by its path if it is a folder of the owner; the exact place on hover.
+pub(crate) fn place(location: &Location) -> Markup {
+    let exact = visible_line(&location.to_string(), LONGEST);
+    html! { bdi .mail title=(exact) {
+        @if location.kind == LocationKind::Folder && !location.path.is_empty() { (visible_line(&location.path, LONGEST)) }
+        @else { (spoken(location.kind.as_str())) }
+    } }
+}
+
+/// A number with separators between thousands.
+pub(crate) fn count(many: u64) -> Markup {
+    html! { (number(many)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\" onmouseover=\"x \u{202e}gnp";
+
+    #[test]
+    fn text_of_mail_is_escaped_and_visible() {
+        let folder = Location::new(LocationKind::Folder, HOSTILE);
+        for shown in
+            [mail(HOSTILE), cell(HOSTILE), subject(HOSTILE), lines(HOSTILE), selection(HOSTILE), place(&folder)]
+        {
+            let shown = shown.into_string();
+            assert!(!shown.contains("<script") && !shown.contains("\" on") && !shown.contains('\u{202e}'), "{shown}");
+            assert!(shown.contains("\\u{202e}gnp"), "{shown}");
+        }
+        assert!(subject(" ").into_string().contains("(no subject)"));
+        assert_eq!(lines("a\r\nb").into_string().matches("<br>").count(), 1);
+    }
+
+    #[test]
+    fn a_time_has_one_form() {
+        assert_eq!(short("2026-11-08T19:37:22Z"), "8 Nov 2026, 19:37 UTC");
+        assert_eq!(short("no time"), "no time");
+        let at = Timestamp::parse("2026-11-28T19:37:22Z").unwrap();
+        assert!(time(at).into_string().contains("datetime=\"2026-11-28T19:37:22Z\""));
+        assert!(moment(at).into_string().contains(">2026-11-28 19:37:22 UTC<"));
+    }
+}

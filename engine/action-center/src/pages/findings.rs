@@ -1,0 +1,80 @@
+//! What a search or a plan found: its clusters, what was not searched, what was left out, and the words of scripts.
+
+use clawback_model::{PlanFacts, Target};
+use maud::{Markup, html};
+
+use crate::design::table::{Column, Row, Table};
+use crate::design::text;
+use crate::design::words::spoken;
+
+const CLUSTERS: [Column; 9] = [
+    Column::medium("By"),
+    Column::lead("Value"),
+    Column::count("Messages"),
+    Column::count("In no other").from_1200(),
+    Column::count("Read").from_1200(),
+    Column::count("Answered").from_1200(),
+    Column::medium("Where"),
+    Column::time("First").from_1500(),
+    Column::time("Last").from_1500(),
+];
+
+/// The clusters of a plan, largest first.
+fn clusters(facts: &PlanFacts) -> Markup {
+    let mut largest: Vec<_> = facts.clusters.iter().collect();
+    largest.sort_by_key(|cluster| std::cmp::Reverse(cluster.messages));
+    let rows: Vec<Row> = largest
+        .into_iter()
+        .map(|cluster| {
+            Row::of([
+                html! { (spoken(&cluster.by.to_string())) },
+                text::cell(&cluster.value),
+                text::count(cluster.messages),
+                text::count(cluster.alone),
+                text::count(cluster.read),
+                text::count(cluster.answered),
+                html! { (cluster.places()) },
+                html! { @if let Some(at) = cluster.first_at { (text::time(at)) } },
+                html! { @if let Some(at) = cluster.last_at { (text::time(at)) } },
+            ])
+        })
+        .collect();
+    html! {
+        (Table::new("Clusters of the investigated message", &CLUSTERS, rows).or("The message makes no cluster."))
+        @if !facts.clusters_not_made.is_empty() {
+            details { summary { "Clusters that it does not make" }
+                ul { @for (by, why) in &facts.clusters_not_made { li { (by) ": " (why) } } } }
+        }
+    }
+}
+
+/// What a search found and did not: the verdict, why the site asks for a vote, the clusters, what was not searched, and what was left out.
+pub(crate) fn of_search(facts: &PlanFacts) -> Markup {
+    let gaps = facts.not_looked_at();
+    html! {
+        @if !gaps.is_empty() {
+            div .problem {
+                p { "Not everything was searched. What was not searched does not count as clean." }
+                ul { @for gap in &gaps { li { (text::mail(gap)) } } }
+            }
+        }
+        @if let Some(verdict) = facts.verdict { p { "Verdict: " strong { (verdict) } } }
+        @if facts.automatic { p { "The site's rules for automatic remediation are met." } }
+        @if !facts.not_automatic.is_empty() {
+            p { "The site asks for a vote:" }
+            ul { @for reason in &facts.not_automatic { li { (reason.detail) } } }
+        }
+        @if !facts.clusters.is_empty() || !facts.clusters_not_made.is_empty() { (clusters(facts)) }
+        @if !facts.left_out.is_empty() {
+            details { summary { "Left out" } ul { @for left in &facts.left_out { li { (text::mail(&left.in_words())) } } } }
+        }
+    }
+}
+
+/// A playbook's script results for a message: the reason, and the word to group by.
+pub(crate) fn script_words(target: &Target) -> Markup {
+    html! {
+        @if let Some(reason) = &target.script_reason { (text::mail(reason)) }
+        @if let Some(tag) = &target.script_tag { " [" (text::mail(tag)) "]" }
+    }
+}

@@ -1,0 +1,144 @@
+//! The top of the page of a remediation: four numbers, the steps, and what there is to know first.
+
+use clawback_model::{Counts, Remediation, Status, visible};
+use maud::{Markup, html};
+
+use super::super::vote;
+use super::by_id;
+use crate::center::Center;
+use crate::design::numbers::{Number, numbers};
+use crate::design::pill::Tone;
+use crate::design::stepper::{State, Step, stepper};
+use crate::design::words::{counted, number, spoken};
+use crate::design::{chart, text, toast};
+use crate::json::UndoJson;
+use crate::problem::Problem;
+
+/// Everything that changes while it runs.
+pub(super) async fn state(
+    center: &Center,
+    remediation: &Remediation,
+    undos: &[Remediation],
+) -> Result<Markup, Problem> {
+    let batches = center.site().history.batches(&remediation.id).await?;
+    let speed = batches.iter().rev().find_map(|batch| {
+        let (ended, ..) = batch.finished.as_ref()?;
+        let micros = u64::try_from(ended.0 - batch.started_at.0).ok().filter(|micros| *micros > 0)?;
+        Some(u64::from(batch.targets) * 1_000_000 / micros)
+    });
+    let undone = UndoJson::of(undos);
+    Ok(html! {
+        @if let Some(asked) = &remediation.asked { p .note.wait role="status" { (visible(&asked.to_string())) } }
+        @if let Some(at) = remediation.starts_at() { (toast::warning(html! { "The playbook waits before it acts: it begins " (text::time(at)) "." })) }
+        @if let Some(stop) = &remediation.stop { (toast::warning(visible(&stop.to_string()))) }
+        @for undo in &undone { (toast::note(html! {
+            "Undone by " (by_id(&undo.id)) ": " (counted(undo.succeeded, "message")) " put back (" (spoken(undo.status.as_str())) ")."
+        })) }
+        (numbers(&four(remediation)))
+        (chart::outcomes(&remediation.counts))
+        (stepper(&steps(remediation, speed)))
+    })
+}
+
+fn four(remediation: &Remediation) -> [Number; 4] {
+    let counts = &remediation.counts;
+    let mailboxes = remediation.plan.as_ref().map(|plan| counted(plan.facts.mailboxes, "mailbox"));
+    let Counts { submitted, succeeded, failed, open, .. } = *counts;
+    let other = submitted - succeeded - failed - open;
+    let waiting = match remediation.status {
+        Status::Rejected | Status::Expired | Status::Failed => "not acted on",
+        status if status.is_final() => "none is open",
+        _ => "not acted on yet",
+    };
+    let number = |label, count, remark: String, tone| Number { label, count, remark, tone };
+    let others =
+        if other == 0 { String::new() } else { format!("{} not found, moved or left out", self::number(other)) };
+    [
+        number("Messages", submitted, mailboxes.unwrap_or_default(), Tone::Quiet),
+        number(
+            "Succeeded",
+            succeeded,
+            percent(succeeded, submitted),
+            if succeeded > 0 { Tone::Good } else { Tone::Quiet },
+        ),
+        number("Failed", failed, others, if failed > 0 { Tone::Bad } else { Tone::Quiet }),
+        number("Open", open, waiting.to_owned(), Tone::Quiet),
+    ]
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 { String::new() } else { format!("{} %", part * 100 / whole) }
+}
+
+/// Planned, approved, running, verified.
+fn steps(remediation: &Remediation, speed: Option<u64>) -> [Step; 4] {
+    use Status::{
+        Approved, Cancelled, Completed, Expired, Failed, InProgress, NothingToDo, PartiallyCompleted, Paused,
+        PendingApproval, Planning, Queued, Rejected,
+    };
+    let (status, counts) = (remediation.status, &remediation.counts);
+    let has_plan = remediation.plan.is_some();
+    let acted = counts.acted();
+    let began = remediation.progress.next_batch > 0;
+    let planned = match status {
+        Queued | Planning => State::Now,
+        Failed | Cancelled if !has_plan => State::Stopped,
+        _ => State::Done,
+    };
+    let approved = match status {
+        PendingApproval => State::Now,
+        Rejected | Expired => State::Stopped,
+        Queued | Planning => State::Later,
+        Failed | Cancelled | NothingToDo | Paused if remediation.approved_at.is_none() && !began => State::Later,
+        _ => State::Done,
+    };
+    let all_acted = counts.open == 0;
+    let running = match status {
+        Approved | InProgress if !all_acted => State::Now,
+        Approved | InProgress | Completed => State::Done,
+        PartiallyCompleted | Failed | Cancelled if began => {
+            if counts.failed > 0 || status == Cancelled {
+                State::Stopped
+            } else {
+                State::Done
+            }
+        }
+        Paused => State::Stopped,
+        _ => State::Later,
+    };
+    let verified = match (remediation.progress.verified, status) {
+        (Some((_, 0)), _) => State::Done,
+        (Some(_), _) => State::Stopped,
+        (None, InProgress) if all_acted && remediation.verify => State::Now,
+        _ => State::Later,
+    };
+    let vote = match (&remediation.approval, status) {
+        (Some(approval), _) => html! { (vote::tally(approval)) },
+        (None, Queued | Planning | NothingToDo) => html! {},
+        (None, _) if approved == State::Done => html! { "No approval needed" },
+        _ => html! {},
+    };
+    let run = html! { @if began {
+        (number(acted)) " of " (number(counts.remediable)) @if running == State::Now { " (" (percent(acted, counts.remediable)) ")" }
+        @if let Some(speed) = speed { ", " (number(speed)) "/s" }
+    } };
+    let verification = html! { @match remediation.progress.verified {
+        Some((confirmed, not)) => { (number(confirmed)) " confirmed, " (number(not)) " not" },
+        None if !remediation.verify => "Not asked for",
+        None => {}
+    } };
+    let plan = html! { @if let Some(plan) = &remediation.plan {
+        (counted(counts.submitted, "message"))
+        @if let Some(searched) = plan.facts.searched { " in " (counted(searched, "mailbox")) " searched" }
+    } @else if planned == State::Now { "since " (text::time(remediation.updated_at)) } };
+    [
+        Step { name: if planned == State::Done { "Planned" } else { "Planning" }, state: planned, says: plan },
+        Step {
+            name: if approved == State::Stopped { "Not approved" } else { "Approved" },
+            state: approved,
+            says: vote,
+        },
+        Step { name: if running == State::Now { "Running" } else { "Run" }, state: running, says: run },
+        Step { name: "Verified", state: verified, says: verification },
+    ]
+}

@@ -1,0 +1,60 @@
+//! The first tab of a remediation: the vote, what the plan found, what the vote covers, and the request.
+
+use clawback_model::Remediation;
+use maud::{Markup, html};
+
+use super::super::fields::Fields;
+use super::super::findings;
+use super::super::frame::Frame;
+use super::super::passkey::ToSign;
+use super::super::terms::terms;
+use super::super::vote::{self, Stance};
+use super::{by_id, written};
+use crate::center::Center;
+use crate::design::words::{number, spoken, verb};
+use crate::design::{chart, facts, pill, text, toast};
+use crate::problem::Problem;
+
+/// The tab.
+pub(super) async fn tab(
+    center: &Center,
+    frame: &Frame,
+    remediation: &Remediation,
+    sent: &Fields,
+) -> Result<Markup, Problem> {
+    let (request, history) = (&remediation.request, &center.site().history);
+    let plan = remediation.plan.as_ref();
+    let again = history.looked_again(remediation).await?;
+    let batches = history.batches(&remediation.id).await?;
+    let stance = Stance::of(frame, remediation, center.now());
+    let to_sign = ToSign::of(center, frame, remediation)?;
+    let waits = remediation.status == clawback_model::Status::Paused && !remediation.may_be_resumed_by(&frame.who);
+    Ok(html! {
+        @if waits { (toast::warning("A rule paused it, so an approver who did not ask for it decides whether it continues.")) }
+        @if remediation.approval.is_some() { section aria-label="Approval" {
+            h2 { "Approval" }
+            (vote::approval(frame, remediation, &stance, &to_sign, sent.get("comment")))
+        } }
+        @if let Some(plan) = plan { (findings::of_search(&plan.facts)) }
+        h2 { "Request" }
+        (facts::list(&[
+            ("Description", written(&request.description)),
+            ("Action", html! { (verb(request.action)) @if request.delete_senders_copy { ", and the sender's copy" } }),
+            ("Severity", pill::severity(request.severity)),
+            ("Selection", html! { (spoken(request.mode.as_str())) ": " (text::selection(&request.selection_in_words())) }),
+            ("Requested by", html! { (text::mail(&request.requester_in_words())) " " (text::time(remediation.created_at)) " (" (spoken(request.source.as_str())) ")" }),
+            ("Decided by", html! { @if let Some(decided_by) = &remediation.decided_by { (text::mail(decided_by))
+                @if remediation.approval.is_none() { span .quiet { " (no vote of its own)" } } } }),
+            ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
+            ("Inputs", html! { @for (name, value) in &request.inputs { div { (name) ": " (text::mail(value)) } } }),
+            ("VIP messages", html! { @if let Some(plan) = plan { (number(plan.facts.vips)) } }),
+            ("Looked at again", html! { @if let Some(again) = again { (again.to_string()) } }),
+            ("Follows", html! { @if let Some(of) = request.origin.of() { (spoken(request.origin.as_str())) " of " (by_id(of)) } }),
+            ("Remediation ID", html! { code { (remediation.id) } }),
+            ("Approval ID", html! { code { (request.approval_id) } }),
+            ("Last change", text::moment(remediation.updated_at)),
+        ]))
+        (terms(center, remediation).await?)
+        (chart::throughput(&batches))
+    })
+}

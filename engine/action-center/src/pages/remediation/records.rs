@@ -1,0 +1,180 @@
+//! The records of a remediation: batches, events, kept messages, late copies, and the records around it.
+
+use clawback_model::{InvestigationStatus, Remediation, RemediationId};
+use maud::{Markup, html};
+
+use super::super::fields::Fields;
+use super::super::layout;
+use super::by_id;
+use crate::body::optional;
+use crate::center::Center;
+use crate::design::empty::empty;
+use crate::design::icon::Icon;
+use crate::design::table::{Column, Row, Table};
+use crate::design::words::{number, spoken};
+use crate::design::{facts, pill, text};
+use crate::json::{SweepJson, event_in_words};
+use crate::problem::Problem;
+
+/// Kept messages of a page.
+const PAGE: u32 = 100;
+const BATCHES: [Column; 8] = [
+    Column::count("Batch"),
+    Column::count("Messages"),
+    Column::time("Started"),
+    Column::time("Ended"),
+    Column::count("Succeeded"),
+    Column::count("Failed"),
+    Column::count("Throttled").from_1200(),
+    Column::fill("Outcome digest").from_1200(),
+];
+const EVENTS: [Column; 6] = [
+    Column::count("Event no."),
+    Column::long("When"),
+    Column::medium("Event"),
+    Column::lead("Description").tall(),
+    Column::medium("By").from_1200(),
+    Column::medium("Hash").from_1500(),
+];
+const KEPT: [Column; 5] = [
+    Column::lead("Subject"),
+    Column::long("Mailbox"),
+    Column::count("Bytes"),
+    Column::time("Kept"),
+    Column::fill("sha256").from_1200(),
+];
+const RELATED: [Column; 6] = [
+    Column::short("Relation"),
+    Column::lead("Remediation"),
+    Column::medium("Status"),
+    Column::count("Messages"),
+    Column::count("Succeeded"),
+    Column::time("Submitted"),
+];
+
+/// The batches, with their numbers.
+pub(super) async fn batches(center: &Center, id: &RemediationId) -> Result<Markup, Problem> {
+    let found = center.site().history.batches(id).await?;
+    let open = |text: &str| html! { span .quiet { (text) } };
+    let row = |batch: &clawback_store::Batch| {
+        let ended = batch.finished.as_ref();
+        let count = |of: &dyn Fn(&clawback_model::BatchReport) -> u64| match ended {
+            Some((_, report, _)) => text::count(of(report)),
+            None => html! {},
+        };
+        Row::of([
+            text::count(u64::from(batch.number) + 1),
+            text::count(batch.targets.into()),
+            text::moment(batch.started_at),
+            ended.map_or_else(|| open("Running"), |(at, ..)| text::moment(*at)),
+            count(&|report| report.counts.succeeded),
+            count(&|report| report.counts.failed),
+            count(&|report| report.throttled),
+            html! { @if let Some((.., digest)) = ended { code { (digest.to_string().chars().take(16).collect::<String>()) } } },
+        ])
+    };
+    let rows: Vec<Row> = found.iter().map(row).collect();
+    let nothing = empty(Icon::List, "No batches yet", "They begin once the plan is approved.");
+    Ok(html! { (Table::new("Batches", &BATCHES, rows).or(nothing)) })
+}
+
+/// The events, from the first to the last.
+pub(super) async fn timeline(center: &Center, id: &RemediationId) -> Result<Markup, Problem> {
+    let events = center.site().history.events(id).await?;
+    let row = |entry: &clawback_store::Entry| {
+        Row::of([
+            html! { (entry.link.seq) },
+            text::moment(entry.link.at),
+            html! { (spoken(&entry.link.kind)) },
+            text::mail(&event_in_words(entry)),
+            html! { (text::cell(&entry.link.actor)) @if let Some(credential) = entry.credential() { " (" (text::cell(&credential.to_string())) ")" } },
+            html! { code title=(entry.hash) { (entry.hash.to_string().chars().take(16).collect::<String>()) } },
+        ])
+    };
+    let rows: Vec<Row> = events.iter().map(row).collect();
+    Ok(html! { (Table::new("Timeline", &EVENTS, rows).or("No events.")) })
+}
+
+/// The messages that were kept before they were deleted for good.
+pub(super) async fn evidence(center: &Center, id: &RemediationId, query: &Fields) -> Result<Markup, Problem> {
+    let after = optional("after", query.filled("after"))?;
+    let (found, next) = center.site().history.evidence(Some(id), after, PAGE).await?;
+    let row = |one: &clawback_store::KeptMessage| {
+        Row::of([
+            text::subject(one.subject.as_deref().unwrap_or_default()),
+            text::cell(one.mailbox.as_deref().unwrap_or_default()),
+            text::count(one.kept.bytes),
+            text::time(one.kept.at),
+            html! { code { (one.kept.digest) } },
+        ])
+    };
+    let rows: Vec<Row> = found.iter().map(row).collect();
+    let nothing = empty(Icon::Shield, "No message was kept", "Messages are kept before they are deleted for good.");
+    Ok(html! {
+        (Table::new("Kept messages", &KEPT, rows).or(nothing))
+        @if let Some(next) = next { div .pager { a .button.plain href={ "/remediations/" (id) "?tab=evidence&after=" (next) } { "Next" } } }
+    })
+}
+
+/// The search for copies that arrive later.
+pub(super) async fn late_copies(center: &Center, remediation: &Remediation) -> Result<Markup, Problem> {
+    let Some(sweep) = SweepJson::load(&center.site().history, remediation).await? else {
+        return Ok(empty(
+            Icon::Clock,
+            "No search for late copies",
+            "The step `sweep` of a playbook repeats the search after the remediation has ended.",
+        ));
+    };
+    let time = |at: &Option<String>| html! { @if let Some(at) = at { time datetime=(at) { (text::short(at)) } } };
+    Ok(html! { (facts::list(&[
+        ("Late copies", html! { strong { (number(sweep.late_copies)) } }),
+        ("Searches so far", html! { (number(sweep.looks)) }),
+        ("Last search", time(&sweep.looked_at)),
+        ("Next search", time(&sweep.next_at)),
+        ("Until", time(&sweep.until)),
+        ("Ended", html! { @if let Some(ended) = &sweep.ended { (text::mail(ended)) } }),
+        ("Follow-ups", html! { @for id in &sweep.follow_ups { div { (by_id(id)) } } }),
+    ])) })
+}
+
+/// The records around it: what it follows, its undos, its investigation and its alert.
+pub(super) async fn related(
+    center: &Center,
+    remediation: &Remediation,
+    undos: &[Remediation],
+) -> Result<Markup, Problem> {
+    let (request, history) = (&remediation.request, &center.site().history);
+    let alert = history.alert(&request.alert_id).await?;
+    let investigation = history.investigation(&request.investigation_id).await?;
+    let follow_ups = history.follow_ups(&remediation.id).await?;
+    let first = match request.origin.of() {
+        Some(of) => Some(history.load(of).await?),
+        None => None,
+    };
+    let row = |relation: &str, it: &Remediation| {
+        Row::of([
+            html! { (relation) },
+            layout::link(it),
+            pill::status(it.status),
+            text::count(it.counts.submitted),
+            text::count(it.counts.succeeded),
+            text::time(it.created_at),
+        ])
+    };
+    let relation = format!("{} of", spoken(request.origin.as_str()));
+    let rows: Vec<Row> = first
+        .iter()
+        .map(|it| row(&relation, it))
+        .chain(undos.iter().map(|it| row("Undo", it)))
+        .chain(follow_ups.iter().map(|it| row("Late copies", it)))
+        .collect();
+    Ok(html! {
+        (facts::list(&[
+            ("Investigation", html! { a href={ "/investigations/" (request.investigation_id) } { code { (request.investigation_id) } }
+                " " (spoken(InvestigationStatus::of(remediation).as_str())) }),
+            ("Entity", text::mail(&investigation.entity)),
+            ("Alert", html! { (text::mail(&alert.name)) " " code { (alert.id) } }),
+        ]))
+        (Table::new("Related remediations", &RELATED, rows).or(html! { p .empty { "No other remediation belongs to it." } }))
+    })
+}

@@ -1,0 +1,115 @@
+//! The vote on one plan: who may cast it, what was cast, and the form.
+
+use clawback_model::{Approval, Decision, Remediation, Status, Timestamp, Vote, VoteRefused};
+use maud::{Markup, html};
+
+use super::frame::Frame;
+use super::layout;
+use super::passkey::ToSign;
+use crate::design::words::{counted, number, spoken, verb};
+use crate::design::{field, text, toast};
+
+/// Whether the caller can approve a plan, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stance {
+    /// It waits for this caller.
+    May,
+    /// The caller asked for it, or owns the service that did.
+    Requested,
+    /// The caller approved it at this time; others have to.
+    Voted(Timestamp),
+    /// The caller lacks the role, or it is too late.
+    Cannot,
+}
+
+impl Stance {
+    /// By the rule that the vote itself is checked by.
+    pub(super) fn of(frame: &Frame, remediation: &Remediation, now: Timestamp) -> Self {
+        let Some(approval) = remediation.approval.as_ref().filter(|_| remediation.status == Status::PendingApproval)
+        else {
+            return Self::Cannot;
+        };
+        let vote = Vote {
+            by: frame.who.name.clone(),
+            decision: Decision::Approve,
+            digest: approval.digest,
+            comment: None,
+            at: now,
+            signature: None,
+        };
+        match approval.vote(&frame.who, &vote) {
+            Ok(_) => Self::May,
+            Err(VoteRefused::RequesterExcluded { .. } | VoteRefused::OwnerExcluded { .. }) => Self::Requested,
+            Err(VoteRefused::VotedAlready { .. }) => {
+                let own = approval.votes.iter().find(|vote| vote.by == frame.who.name);
+                own.map_or(Self::Cannot, |vote| Self::Voted(vote.at))
+            }
+            Err(_) => Self::Cannot,
+        }
+    }
+}
+
+/// "1 of 2 approvals".
+pub(super) fn tally(approval: &Approval) -> String {
+    let given = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve).count() as u64;
+    format!("{} of {}", number(given), counted(approval.rule.votes.into(), "approval"))
+}
+
+/// The rule, the votes so far, and the form of a vote for those who may cast one.
+pub(super) fn approval(
+    frame: &Frame,
+    remediation: &Remediation,
+    stance: &Stance,
+    to_sign: &ToSign,
+    comment: &str,
+) -> Markup {
+    let Some(approval) = &remediation.approval else { return html! {} };
+    let roles =
+        approval.rule.from.iter().map(|role| spoken(role.as_str()).to_lowercase()).collect::<Vec<_>>().join(" or ");
+    let waits = remediation.status == Status::PendingApproval;
+    html! {
+        p { strong { (tally(approval)) } " from " (roles)
+            @if approval.rule.two_step { " other than the requester" }
+            @if waits { ", by " (text::time(approval.deadline)) } "." }
+        @if !approval.votes.is_empty() { ul { @for vote in &approval.votes {
+            li { (text::mail(&vote.by)) @if vote.decision == Decision::Approve { " approved " } @else { " rejected " }
+                (text::time(vote.at))
+                @if vote.signature.is_some() { ", signed" }
+                @if let Some(comment) = &vote.comment { ": " (text::lines(comment)) } }
+        } } }
+        @if waits { @match stance {
+            Stance::May => (form(frame, remediation, approval, to_sign, comment)),
+            Stance::Requested => (toast::warning("You submitted this, so somebody else must decide.")),
+            Stance::Voted(at) => (toast::note(html! { "You approved " (text::time(*at)) ". It waits for others." })),
+            Stance::Cannot => {}
+        } }
+    }
+}
+
+fn form(frame: &Frame, remediation: &Remediation, approval: &Approval, to_sign: &ToSign, comment: &str) -> Markup {
+    let request = &remediation.request;
+    let challenge = |decision| to_sign.challenge(frame, remediation, approval, decision);
+    let digest = approval.digest.to_string();
+    html! {
+        (to_sign.advice(remediation))
+        form .form method="post" action={ "/remediations/" (remediation.id) "/decide" } data-passkeys=[to_sign.passkeys()]
+            data-host=[to_sign.host()] {
+            (layout::form_token(frame))
+            (to_sign.fields())
+            input type="hidden" name="digest" value=(digest);
+            input type="hidden" name="seen" value=(remediation.updated_at.0);
+            fieldset .form {
+                legend { "Your vote on plan " code title=(digest) { (digest.get(..12).unwrap_or_default()) "…" } }
+                p { (verb(request.action)) " " (counted(remediation.counts.submitted, "message")) ": "
+                    (text::selection(&request.selection_in_words())) }
+                (field::lines("comment", "Comment", comment, 2_000))
+                div .row {
+                    @if to_sign.can_approve() {
+                        button name="decision" value="approve" data-challenge=[challenge(Decision::Approve)] { "Approve" }
+                    }
+                    button .danger.plain name="decision" value="reject" data-challenge=[challenge(Decision::Reject)] { "Reject" }
+                }
+            }
+        }
+    }
+}
