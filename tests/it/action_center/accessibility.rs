@@ -42,11 +42,18 @@ async fn no_page_keeps_anybody_out() {
                 "/audit",
                 "/search",
                 "/search?from=eve%40evil.example",
+                "/search?since=yesterday",
+                "/design",
                 "/nothing",
             ])
             .map(str::to_owned)
             .collect();
     pages.extend(seeds.iter().map(|seed| format!("/remediations/{}", seed.id)));
+    let first = &seeds[0].id;
+    pages.push(format!("/pending?show={first}"));
+    for tab in ["messages", "batches", "timeline", "evidence", "late-copies", "related"] {
+        pages.push(format!("/remediations/{}?tab={tab}", seeds[4].id));
+    }
 
     let mut found = String::new();
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {

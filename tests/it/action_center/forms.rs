@@ -80,7 +80,7 @@ async fn enter_on_a_tick_decides_nothing() {
     browser.fill("name", "eve").await;
     browser.fill("password", PASSWORD).await;
     browser.press("Sign in").await;
-    browser.sees("Decide on those that are ticked").await;
+    browser.sees("0 selected").await;
     let field = |css: &'static str| fantoccini::Locator::Css(css);
     let tick = browser.client.find(field("input[name=pick]")).await.unwrap();
     tick.send_keys(" \u{e007}").await.unwrap();
@@ -138,7 +138,7 @@ async fn ticks_select_messages_and_a_contradiction_is_refused() {
     let (one, other) = (&boxes[0], &boxes[2]);
     let refused = send(format!("&mode=query&pick={one}")).await;
     assert_eq!(refused.status, 400);
-    assert!(refused.text.contains("1 messages are ticked, and all of them are chosen"), "{}", refused.text);
+    assert!(refused.text.contains("1 message selected, and all results are chosen"), "{}", refused.text);
     assert_eq!(send("&mode=handpicked".to_owned()).await.status, 400, "nothing is ticked");
     // The default choice of the page.
     let checked = page.text.split("checked").next().unwrap().rsplit("value=\"").next().unwrap();
@@ -174,7 +174,8 @@ async fn a_field_is_one_text_and_repeated_several() {
         [("subject=Lunch%2C+dinner", 1), ("subject=Lunch&subject=dinner+for", 3), ("subject=&subject=Lunch", 2)]
     {
         let page = desk.center.page(&cookie, &format!("/search?{query}")).await;
-        assert!(page.text.contains(&format!("{found} messages in 1 mailboxes")), "{query}: {}", page.text);
+        let message = if found == 1 { "message" } else { "messages" };
+        assert!(page.text.contains(&format!("{found} {message} in 1 mailbox")), "{query}: {}", page.text);
     }
     for (subject, found) in [(json!("Lunch, dinner"), 1), (json!(["Lunch", "dinner for"]), 3)] {
         let body = json!({ "playbook": "manual", "inputs": { "action": "soft-delete", "subject": subject } });

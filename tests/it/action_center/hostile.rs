@@ -71,9 +71,17 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     // The first selects every message; the others find none, and show only their names.
     let detail = format!("/remediations/{}", first.unwrap());
     let clusters = format!("{detail}/clusters");
+    let tabs = ["messages", "batches", "timeline", "evidence", "late-copies", "related"]
+        .map(|tab| format!("{detail}?tab={tab}"));
+    let beside = format!("/pending?show={}", detail.rsplit('/').next().unwrap());
     let token = center.page(&cookie, &detail).await.form_token();
     let messages = [0, 1, 51, 52, 104].map(|seq| format!("{detail}/messages/{seq}"));
-    for path in pages.into_iter().chain([&*detail, &*clusters]).chain(messages.iter().map(String::as_str)) {
+    for path in pages
+        .into_iter()
+        .chain([&*detail, &*clusters, &*beside])
+        .chain(tabs.iter().map(String::as_str))
+        .chain(messages.iter().map(String::as_str))
+    {
         let page = if path.contains("/messages/") {
             center.form(&cookie, path, &format!("form_token={token}")).await
         } else {

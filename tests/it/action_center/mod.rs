@@ -5,6 +5,7 @@ mod accessibility;
 mod api;
 mod browser;
 mod columns;
+mod design;
 mod forms;
 mod hostile;
 mod oidc;

@@ -30,7 +30,7 @@ async fn content_is_for_examiners_and_each_read_is_an_event() {
 
     let cookie = center.sign_in("eva").await;
     assert_eq!(events().await, before + 2, "a sign-in is an event too");
-    let page = center.page(&cookie, &format!("/remediations/{id}")).await;
+    let page = center.page(&cookie, &format!("/remediations/{id}?tab=messages")).await;
     let address = format!("/remediations/{id}/messages/{seq}");
     assert!(page.text.contains(&address), "{}", page.text);
     assert_eq!(center.page(&cookie, &address).await.status, 405, "nothing is read by following a link");
@@ -41,7 +41,7 @@ async fn content_is_for_examiners_and_each_read_is_an_event() {
 
     center.password("ann").await;
     let cookie = center.sign_in("ann").await;
-    let page = center.page(&cookie, &format!("/remediations/{id}")).await;
+    let page = center.page(&cookie, &format!("/remediations/{id}?tab=messages")).await;
     assert!(!page.text.contains(&address), "{}", page.text);
     let refused = center.form(&cookie, &address, &format!("form_token={}", page.form_token())).await;
     assert_eq!(refused.status, 403);

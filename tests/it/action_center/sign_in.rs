@@ -55,7 +55,7 @@ async fn a_series_of_wrong_passwords_does_not_reveal_which_names_exist() {
                 waits.push(left.as_secs());
                 desk.center.clock.advance(if left.as_secs().is_multiple_of(2) { left / 2 } else { left });
             }
-            None => assert!(text.contains("name or password is not right"), "{text}"),
+            None => assert!(text.contains("Name or password is not right"), "{text}"),
         }
     }
     assert_eq!(waits, [30, 15, 60, 30, 15, 120, 60, 30, 15, 240, 120, 60, 30, 15, 480]);
@@ -137,7 +137,7 @@ async fn an_address_cannot_try_all_names() {
     }
     let refused = center.form_from(STRANGER, "", "/sign-in", RIGHT).await;
     assert_eq!(refused.status, 429);
-    assert!(refused.text.contains("too many sign-ins from this address; try again in 30 s"), "{}", refused.text);
+    assert!(refused.text.contains("Too many sign-ins from this address; try again in 30 s"), "{}", refused.text);
     assert!(!refused.header("set-cookie").contains("clawback="));
     // Other names do not wait, and right passwords do not count.
     for _ in 0..40 {
@@ -158,7 +158,7 @@ async fn a_name_that_is_tried_from_many_addresses_waits_for_strangers_only() {
         assert_eq!(tried.status, 403, "{number}");
     }
     let waits = center.form_from("203.0.113.1", "", "/sign-in", RIGHT).await;
-    assert!(waits.text.contains("too many wrong passwords for this name; try again in 30 s"), "{}", waits.text);
+    assert!(waits.text.contains("Too many wrong passwords for this name; try again in 30 s"), "{}", waits.text);
     // Made-up names do not end the wait of an account.
     let history = &center.api.site().history;
     for number in 0..500 {

@@ -127,7 +127,7 @@ async fn a_mistake_is_shown_above_the_form_and_starts_nothing() {
     }
     // Far more than a form may have is read to its end, and is no form.
     let answer = desk.upload(&cookie, "x.eml", &vec![b'a'; 3 * LARGEST], "").await;
-    assert_eq!((answer.status, answer.text.contains("the form is larger than 2 MiB")), (413, true), "{}", answer.text);
+    assert_eq!((answer.status, answer.text.contains("The form is larger than 2 MiB")), (413, true), "{}", answer.text);
     assert_eq!(desk.remediations().await, json!([]));
 }
 

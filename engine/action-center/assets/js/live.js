@@ -3,6 +3,12 @@
 const liveState = document.querySelector("#live-state");
 const pace = document.querySelector("[data-every]");
 let lastUpdate = new Date();
+// A session ends after an hour idle. A page that nobody looks at must not keep it alive.
+const AWAKE = 15 * 60 * 1000;
+let lastTouch = Date.now();
+for (const kind of ["pointerdown", "pointermove", "keydown", "scroll"]) {
+  addEventListener(kind, () => { lastTouch = Date.now(); }, { passive: true });
+}
 const shownParts = new WeakMap();
 
 const say = (text, link) => {
@@ -38,7 +44,8 @@ const replace = (part, fresh) => {
 const look = async () => {
   const every = Number(document.querySelector("[data-every]")?.dataset.every ?? 0) * 1000;
   if (every === 0) return;
-  if (!document.hidden) {
+  if (Date.now() - lastTouch > AWAKE) say(`Not live: paused while you are away. Last update ${lastUpdate.toLocaleTimeString("en-GB")}.`);
+  else if (!document.hidden) {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
     const at = lastUpdate.toLocaleTimeString("en-GB");
     if (answer === null) say(`Not live: the connection is lost. Last update ${at}.`);

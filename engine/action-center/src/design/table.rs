@@ -34,7 +34,7 @@ impl Width {
 pub(crate) struct Column {
     name: &'static str,
     width: Width,
-    /// The class of the narrowest window that shows it; empty for all.
+    /// The class of the narrowest table that shows it; empty for all.
     from: &'static str,
     is_lead: bool,
     is_tall: bool,
@@ -95,19 +95,29 @@ impl Column {
         Self { is_tall: true, ..self }
     }
 
-    /// Only in windows of 1,200 pixels and more.
-    pub(crate) const fn from_1200(self) -> Self {
-        Self { from: "from-1200", ..self }
+    /// Only in tables of 720 pixels and more, and on cards.
+    pub(crate) const fn from_720(self) -> Self {
+        Self { from: "from-720", ..self }
     }
 
-    /// Only in windows of 1,500 pixels and more.
-    pub(crate) const fn from_1500(self) -> Self {
-        Self { from: "from-1500", ..self }
+    /// Only in tables of 960 pixels and more.
+    pub(crate) const fn from_960(self) -> Self {
+        Self { from: "from-960", ..self }
     }
 
-    /// Only in windows of 1,800 pixels and more.
-    pub(crate) const fn from_1800(self) -> Self {
-        Self { from: "from-1800", ..self }
+    /// Only in tables of 1,240 pixels and more.
+    pub(crate) const fn from_1240(self) -> Self {
+        Self { from: "from-1240", ..self }
+    }
+
+    /// Only in tables of 1,840 pixels and more.
+    pub(crate) const fn from_1840(self) -> Self {
+        Self { from: "from-1840", ..self }
+    }
+
+    /// Only in tables of 1,540 pixels and more.
+    pub(crate) const fn from_1540(self) -> Self {
+        Self { from: "from-1540", ..self }
     }
 
     fn classes(self) -> Option<String> {
@@ -182,8 +192,9 @@ impl Render for Table<'_> {
         }
         let name = |column: &Column| if column.width == Width::Tick { "" } else { column.name };
         html! {
-            div .table .scrolls[self.scrolls] tabindex=[self.scrolls.then_some("0")] role="region" aria-label=(self.caption) {
-                table data-sorts {
+            div .table .scrolls[self.scrolls] tabindex=[self.scrolls.then_some("0")] role=[self.scrolls.then_some("region")]
+                aria-label=[self.scrolls.then_some(self.caption)] {
+                table data-sorts aria-label=(self.caption) {
                     colgroup { @for column in self.columns {
                         col class={ (column.width.class()) " " (column.from) };
                     } }
@@ -208,7 +219,7 @@ impl Render for Table<'_> {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [Column::tick(), Column::lead("Name"), Column::count("Messages").from_1500()];
+    const COLUMNS: [Column; 3] = [Column::tick(), Column::lead("Name"), Column::count("Messages").from_1240()];
 
     #[test]
     fn a_table_has_a_cell_for_each_column_and_escapes_them() {
@@ -219,7 +230,7 @@ mod tests {
             (3, 3, 3)
         );
         assert!(shown.contains("&lt;script&gt;") && shown.contains("aria-label=\"A &quot;table&quot;\""), "{shown}");
-        assert!(shown.contains("class=\"number from-1500\" data-label=\"Messages\""), "{shown}");
+        assert!(shown.contains("class=\"number from-1240\" data-label=\"Messages\""), "{shown}");
         let empty = Table::new("A table", &COLUMNS, Vec::new()).or("Nothing.").render().into_string();
         assert_eq!(empty, "Nothing.");
     }

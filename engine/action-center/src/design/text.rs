@@ -37,7 +37,7 @@ pub(crate) fn lines(text: &str) -> Markup {
     html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } (mail(line)) } }
 }
 
-/// A time to the minute, in UTC; the script shows it in the reader's zone, with UTC on hover.
+/// A time to the minute, in UTC, as the side of each page says; the script shows it in the reader's zone, with UTC on hover.
 pub(crate) fn time(at: Timestamp) -> Markup {
     let exact = at.to_string();
     html! { time datetime=(exact) title=(utc(&exact)) { (short(&exact)) } }
@@ -54,13 +54,13 @@ fn utc(exact: &str) -> String {
     exact.replace('T', " ").replace('Z', " UTC")
 }
 
-/// `2026-11-28T19:37:22Z` as `28 Nov 2026, 19:37 UTC`.
+/// `2026-11-28T19:37:22Z` as `28 Nov 2026, 19:37`.
 pub(crate) fn short(exact: &str) -> String {
     let part = |from: usize, to: usize| exact.get(from..to).unwrap_or_default();
     let month = part(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
     match month {
         Some(month) => {
-            format!("{} {month} {}, {} UTC", part(8, 10).trim_start_matches('0'), part(0, 4), part(11, 16))
+            format!("{} {month} {}, {}", part(8, 10).trim_start_matches('0'), part(0, 4), part(11, 16))
         }
         None => utc(exact),
     }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_time_has_one_form() {
-        assert_eq!(short("2026-11-08T19:37:22Z"), "8 Nov 2026, 19:37 UTC");
+        assert_eq!(short("2026-11-08T19:37:22Z"), "8 Nov 2026, 19:37");
         assert_eq!(short("no time"), "no time");
         let at = Timestamp::parse("2026-11-28T19:37:22Z").unwrap();
         assert!(time(at).into_string().contains("datetime=\"2026-11-28T19:37:22Z\""));

@@ -24,9 +24,9 @@ const COLUMNS: [Column; 7] = [
     Column::lead("Alert"),
     Column::short("Severity"),
     Column::short("Actor"),
-    Column::medium("Action").from_1200(),
+    Column::medium("Action").from_960(),
     Column::fill("Remediation"),
-    Column::long("Investigation").from_1500(),
+    Column::long("Investigation").from_1240(),
     Column::time("Raised"),
 ];
 

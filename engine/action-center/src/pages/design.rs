@@ -30,7 +30,7 @@ const COLUMNS: [Column; 6] = [
     Column::medium("Status"),
     Column::short("Severity"),
     Column::count("Messages"),
-    Column::time("Submitted"),
+    Column::time("Submitted").from_720(),
 ];
 /// An hour in microseconds, and a time to begin at.
 const HOUR: i64 = 3_600_000_000;
@@ -57,7 +57,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
 }
 
 fn section(name: &str, body: &Markup) -> Markup {
-    html! { section aria-label=(name) { h2 { (name) } (body) } }
+    html! { h2 { (name) } (body) }
 }
 
 fn words() -> Markup {

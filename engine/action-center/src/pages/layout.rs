@@ -49,7 +49,7 @@ pub(crate) fn page_with(frame: &Frame, tab: &str, title: &str, head: &Markup, bo
     let inner = html! {
         div .shell {
             header .side {
-                a .brand href="/pending" { img src="/assets/icon.svg" alt=""; "Clawback" }
+                a .brand href="/pending" { "Clawback" }
                 nav aria-label="Sections" { (sections(frame, tab)) }
                 form .who method="post" action="/sign-out" {
                     (form_token(frame))
@@ -88,10 +88,7 @@ fn sections(frame: &Frame, tab: &str) -> Markup {
 
 /// A page for callers who are not signed in.
 pub(crate) fn plain(title: &str, body: &Markup) -> Response {
-    whole(
-        title,
-        &html! { main #main .narrow { p .brand { img src="/assets/icon.svg" alt=""; "Clawback" } h1 { (title) } (body) } },
-    )
+    whole(title, &html! { main #main .narrow { p .brand { "Clawback" } h1 { (title) } (body) } })
 }
 
 fn whole(title: &str, inner: &Markup) -> Response {

@@ -41,10 +41,10 @@ const COLUMNS: [Column; 8] = [
     Column::lead("Remediation"),
     Column::short("Severity"),
     Column::count("Messages"),
-    Column::short("Requested by").from_1200(),
-    Column::time("Submitted").from_1500(),
-    Column::time("Decide by"),
-    Column::long("Approvals"),
+    Column::short("Requested by").from_960(),
+    Column::time("Submitted").from_1240(),
+    Column::time("Decide by").from_720(),
+    Column::short("Approvals"),
 ];
 /// How the rows are sorted: the word in the address, and what a reader sees.
 const SORTS: [(&str, &str); 4] =
@@ -274,9 +274,9 @@ fn state(remediation: &Remediation, stance: &Stance) -> Markup {
             " " (text::cell(&stop.to_string()))
         } };
     };
-    html! { (vote::tally(approval)) @match stance {
-        Stance::Requested => span .quiet { ", submitted by you" },
-        Stance::Voted(_) => span .quiet { ", you approved" },
+    html! { (vote::of(approval)) @match stance {
+        Stance::Requested => span .quiet { ", yours" },
+        Stance::Voted(_) => span .quiet { ", approved" },
         Stance::May | Stance::Cannot => {}
     } }
 }

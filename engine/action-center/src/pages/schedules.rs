@@ -22,7 +22,7 @@ const COLUMNS: [Column; 7] = [
     Column::lead("Playbook"),
     Column::short("State"),
     Column::medium("Cron"),
-    Column::medium("Time zone").from_1200(),
+    Column::medium("Time zone").from_960(),
     Column::time("Next"),
     Column::fill("Last slot"),
     Column::medium("Actions"),

@@ -87,10 +87,10 @@ const COLUMNS: [Column; 9] = [
     Column::long("From"),
     Column::long("Mailbox"),
     Column::time("Received"),
-    Column::short("Location").from_1500(),
-    Column::short("Original").from_1800(),
-    Column::medium("Script").from_1800(),
-    Column::medium("Copies").from_1500(),
+    Column::short("Location").from_1240(),
+    Column::short("Original").from_1540(),
+    Column::medium("Script").from_1540(),
+    Column::medium("Copies").from_1240(),
 ];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {

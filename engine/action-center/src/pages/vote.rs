@@ -49,10 +49,15 @@ impl Stance {
     }
 }
 
+/// "1 of 2".
+pub(super) fn of(approval: &Approval) -> String {
+    let given = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve).count() as u64;
+    format!("{} of {}", number(given), number(approval.rule.votes.into()))
+}
+
 /// "1 of 2 approvals".
 pub(super) fn tally(approval: &Approval) -> String {
-    let given = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve).count() as u64;
-    format!("{} of {}", number(given), counted(approval.rule.votes.into(), "approval"))
+    format!("{} approval{}", of(approval), if approval.rule.votes == 1 { "" } else { "s" })
 }
 
 /// The rule, the votes so far, and the form of a vote for those who may cast one.

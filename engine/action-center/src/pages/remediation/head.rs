@@ -35,7 +35,7 @@ pub(super) async fn state(
             "Undone by " (by_id(&undo.id)) ": " (counted(undo.succeeded, "message")) " put back (" (spoken(undo.status.as_str())) ")."
         })) }
         (numbers(&four(remediation)))
-        (chart::outcomes(&remediation.counts))
+        @if remediation.counts.acted() > 0 { (chart::outcomes(&remediation.counts)) }
         (stepper(&steps(remediation, speed)))
     })
 }

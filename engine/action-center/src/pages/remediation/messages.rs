@@ -24,14 +24,14 @@ const PAGE: u32 = 100;
 const OPEN: &str = "open";
 const COLUMNS: [Column; 9] = [
     Column::lead("Subject"),
-    Column::long("From").from_1200(),
+    Column::long("From").from_960(),
     Column::long("Mailbox"),
-    Column::time("Received").from_1500(),
-    Column::short("Found in").from_1200(),
+    Column::time("Received").from_1240(),
+    Column::short("Found in").from_960(),
     Column::medium("Outcome"),
     Column::medium("Reason"),
     Column::short("Moved to"),
-    Column::medium("Script").from_1800(),
+    Column::medium("Script").from_1540(),
 ];
 
 /// The tab.

@@ -25,23 +25,23 @@ const BATCHES: [Column; 8] = [
     Column::time("Ended"),
     Column::count("Succeeded"),
     Column::count("Failed"),
-    Column::count("Throttled").from_1200(),
-    Column::fill("Outcome digest").from_1200(),
+    Column::count("Throttled").from_960(),
+    Column::fill("Outcome digest").from_960(),
 ];
 const EVENTS: [Column; 6] = [
     Column::count("Event no."),
     Column::long("When"),
     Column::medium("Event"),
     Column::lead("Description").tall(),
-    Column::medium("By").from_1200(),
-    Column::medium("Hash").from_1500(),
+    Column::medium("By").from_960(),
+    Column::medium("Hash").from_1240(),
 ];
 const KEPT: [Column; 5] = [
     Column::lead("Subject"),
     Column::long("Mailbox"),
     Column::count("Bytes"),
     Column::time("Kept"),
-    Column::fill("sha256").from_1200(),
+    Column::fill("sha256").from_960(),
 ];
 const RELATED: [Column; 6] = [
     Column::short("Relation"),
