@@ -82,7 +82,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
     is_clean(&browser).await;
     browser.picture("search").await;
-    browser.press("Find copies").await;
+    browser.click("button[name=investigate]").await;
     browser.sees("the message makes no cluster: it has no attachment of its own").await;
     is_clean(&browser).await;
     browser.go(&format!("{address}/search?from=eve%40evil.example")).await;

@@ -16,7 +16,7 @@ use super::served::Served;
 const PICTURES: [(&str, u32, u32, bool); 3] =
     [("light", 1280, 2560, false), ("dark", 1280, 2560, true), ("phone", 390, 4000, false)];
 /// The largest share of squares that may differ.
-const MOST: f64 = 0.01;
+const MOST: f64 = 0.003;
 /// Each must be seen: a button of another colour, a table without its lines, a hidden part, larger letters.
 const PLANTED: [&str; 4] = [
     "for (const e of document.querySelectorAll('.pill')) e.style.background = e.style.color = 'black'",

@@ -7,6 +7,7 @@ use maud::{Markup, Render, html};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Width {
     Tick,
+    Icon,
     Count,
     Short,
     Medium,
@@ -19,6 +20,7 @@ impl Width {
     const fn class(self) -> &'static str {
         match self {
             Self::Tick => "tick",
+            Self::Icon => "mark",
             Self::Count => "count",
             Self::Short => "short",
             Self::Medium => "medium",
@@ -58,6 +60,11 @@ impl Column {
     /// A box to tick.
     pub(crate) const fn tick() -> Self {
         Self::new("Select", Width::Tick)
+    }
+
+    /// A button that is an icon.
+    pub(crate) const fn icon(name: &'static str) -> Self {
+        Self::new(name, Width::Icon)
     }
 
     /// A number.

@@ -90,7 +90,7 @@ const COLUMNS: [Column; 9] = [
     Column::short("Location").from_1240(),
     Column::short("Original").from_1540(),
     Column::medium("Script").from_1540(),
-    Column::medium("Copies").from_1240(),
+    Column::icon("Copies"),
 ];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
@@ -287,7 +287,7 @@ fn table(sample: &[Target], query: &Fields, may_submit: bool) -> Markup {
             findings::script_words(target),
             html! { @if may_submit {
                 button .plain.small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
-                    aria-label={ "Find copies of message " (place + 1) } { "Find copies" }
+                    aria-label={ "Find copies of message " (place + 1) } title="Find copies" { (Icon::Search) }
             } },
         ])
     };
