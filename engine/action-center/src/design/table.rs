@@ -103,27 +103,27 @@ impl Column {
     }
 
     /// Only in tables of 720 pixels and more, and on cards.
-    pub(crate) const fn from_720(self) -> Self {
+    pub(crate) const fn at_720(self) -> Self {
         Self { from: "from-720", ..self }
     }
 
     /// Only in tables of 960 pixels and more.
-    pub(crate) const fn from_960(self) -> Self {
+    pub(crate) const fn at_960(self) -> Self {
         Self { from: "from-960", ..self }
     }
 
     /// Only in tables of 1,240 pixels and more.
-    pub(crate) const fn from_1240(self) -> Self {
+    pub(crate) const fn at_1240(self) -> Self {
         Self { from: "from-1240", ..self }
     }
 
     /// Only in tables of 1,840 pixels and more.
-    pub(crate) const fn from_1840(self) -> Self {
+    pub(crate) const fn at_1840(self) -> Self {
         Self { from: "from-1840", ..self }
     }
 
     /// Only in tables of 1,540 pixels and more.
-    pub(crate) const fn from_1540(self) -> Self {
+    pub(crate) const fn at_1540(self) -> Self {
         Self { from: "from-1540", ..self }
     }
 
@@ -226,7 +226,7 @@ impl Render for Table<'_> {
 mod tests {
     use super::*;
 
-    const COLUMNS: [Column; 3] = [Column::tick(), Column::lead("Name"), Column::count("Messages").from_1240()];
+    const COLUMNS: [Column; 3] = [Column::tick(), Column::lead("Name"), Column::count("Messages").at_1240()];
 
     #[test]
     fn a_table_has_a_cell_for_each_column_and_escapes_them() {

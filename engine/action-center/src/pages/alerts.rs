@@ -24,9 +24,9 @@ const COLUMNS: [Column; 7] = [
     Column::lead("Alert"),
     Column::short("Severity"),
     Column::short("Actor"),
-    Column::medium("Action").from_960(),
+    Column::medium("Action").at_960(),
     Column::fill("Remediation"),
-    Column::long("Investigation").from_1240(),
+    Column::long("Investigation").at_1240(),
     Column::time("Raised"),
 ];
 

@@ -22,7 +22,7 @@ const SHOWN: u32 = 200;
 const REFUSALS: [Column; 6] = [
     Column::time("Last"),
     Column::count("Times"),
-    Column::short("From").from_960(),
+    Column::short("From").at_960(),
     Column::short("User"),
     Column::lead("Request"),
     Column::fill("Reason"),

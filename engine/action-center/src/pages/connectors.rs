@@ -22,7 +22,7 @@ const COLUMNS: [Column; 6] = [
     Column::medium("Connector"),
     Column::fill("Actions").tall(),
     Column::fill("Limits").tall(),
-    Column::medium("Component").from_1240(),
+    Column::medium("Component").at_1240(),
     Column::long("Status"),
 ];
 

@@ -30,7 +30,7 @@ const COLUMNS: [Column; 6] = [
     Column::medium("Status"),
     Column::short("Severity"),
     Column::count("Messages"),
-    Column::time("Submitted").from_720(),
+    Column::time("Submitted").at_720(),
 ];
 /// An hour in microseconds, and a time to begin at.
 const HOUR: i64 = 3_600_000_000;

@@ -11,12 +11,12 @@ const CLUSTERS: [Column; 9] = [
     Column::medium("By"),
     Column::lead("Value"),
     Column::count("Messages"),
-    Column::count("In no other").from_960(),
-    Column::count("Read").from_960(),
-    Column::count("Answered").from_960(),
+    Column::count("In no other").at_960(),
+    Column::count("Read").at_960(),
+    Column::count("Answered").at_960(),
     Column::medium("Where"),
-    Column::time("First").from_1240(),
-    Column::time("Last").from_1240(),
+    Column::time("First").at_1240(),
+    Column::time("Last").at_1240(),
 ];
 
 /// The clusters of a plan, largest first.

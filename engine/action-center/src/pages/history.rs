@@ -71,24 +71,22 @@ const COLUMNS: [Column; 18] = [
         .shown_as(|it| pill::action(it.request.action)),
     column("messages", table::Column::count("Messages"), |it| it.counts.submitted.to_string())
         .shown_as(|it| text::count(it.counts.submitted)),
-    column("succeeded", table::Column::count("Succeeded").from_1240(), |it| it.counts.succeeded.to_string())
+    column("succeeded", table::Column::count("Succeeded").at_1240(), |it| it.counts.succeeded.to_string())
         .shown_as(|it| text::count(it.counts.succeeded)),
     column("failed", table::Column::count("Failed"), |it| it.counts.failed.to_string())
         .shown_as(|it| text::count(it.counts.failed)),
-    column("source", table::Column::short("Action source").from_1540(), |it| it.request.source.as_str().to_owned())
+    column("source", table::Column::short("Action source").at_1540(), |it| it.request.source.as_str().to_owned())
         .shown_as(|it| html! { (spoken(it.request.source.as_str())) }),
-    column("decided-by", table::Column::short("Decided by").from_1240(), |it| {
-        it.decided_by.clone().unwrap_or_default()
-    }),
+    column("decided-by", table::Column::short("Decided by").at_1240(), |it| it.decided_by.clone().unwrap_or_default()),
     column("severity", table::Column::short("Severity"), |it| it.request.severity.as_str().to_owned())
         .shown_as(|it| pill::severity(it.request.severity)),
     column("submitted", table::Column::time("Submitted"), |it| it.created_at.to_string())
         .shown_as(|it| text::time(it.created_at)),
-    column("updated", table::Column::time("Updated").from_1840(), |it| it.updated_at.to_string())
+    column("updated", table::Column::time("Updated").at_1840(), |it| it.updated_at.to_string())
         .shown_as(|it| text::time(it.updated_at)),
-    column("approval", table::Column::medium("Approval ID").from_1540(), |it| it.request.approval_id.to_string())
+    column("approval", table::Column::medium("Approval ID").at_1540(), |it| it.request.approval_id.to_string())
         .shown_as(|it| html! { code { (it.request.approval_id) } }),
-    column("investigation", table::Column::medium("Investigation ID").from_1840(), |it| {
+    column("investigation", table::Column::medium("Investigation ID").at_1840(), |it| {
         it.request.investigation_id.to_string()
     })
     .shown_as(investigation),

@@ -26,7 +26,7 @@ const COLUMNS: [Column; 7] = [
     Column::short("Type"),
     Column::medium("Status"),
     Column::lead("Remediation"),
-    Column::fill("Entity").from_960(),
+    Column::fill("Entity").at_960(),
     Column::count("Messages"),
     Column::time("Opened"),
 ];

@@ -11,8 +11,11 @@ use crate::design::text::cell;
 use crate::design::{button, toast};
 use crate::problem::Problem;
 
+/// A section: address, name, icon.
+type Section = (&'static str, &'static str, Icon);
+
 /// The sections in their two groups: the work of the day, and the site.
-const GROUPS: [(&str, &[(&str, &str, Icon)]); 2] = [
+const GROUPS: [(&str, &[Section]); 2] = [
     (
         "Work",
         &[
@@ -37,7 +40,7 @@ const GROUPS: [(&str, &[(&str, &str, Icon)]); 2] = [
 ];
 
 /// The name and the mark of the page of components, for administrators.
-const DESIGN: (&str, &str, Icon) = ("/design", "Design", Icon::Swatch);
+const DESIGN: Section = ("/design", "Design", Icon::Swatch);
 
 /// A whole page. `tab` is the address of the section that it belongs to.
 pub(crate) fn page(frame: &Frame, tab: &str, title: &str, body: &Markup) -> Response {
@@ -71,7 +74,7 @@ pub(crate) fn page_with(frame: &Frame, tab: &str, title: &str, head: &Markup, bo
 }
 
 fn sections(frame: &Frame, tab: &str) -> Markup {
-    let link = |(address, name, icon): &(&str, &str, Icon)| {
+    let link = |(address, name, icon): &Section| {
         html! { li { a href=(address) aria-current=[(*address == tab).then_some("page")] {
             (icon) (name)
             @if *address == "/pending" { " " span #pending-count data-live { @if let Some(count) = frame.pending_label() { span .badge { (count) } } } }
@@ -150,7 +153,7 @@ pub(crate) fn of_problem(response: &mut Response, problem: &Problem) {
 
 /// The sentence of a problem with a capital letter and a full stop.
 pub(crate) fn in_words(problem: &Problem) -> String {
-    let text = visible(&problem.detail).to_string();
+    let text = visible(&problem.detail);
     let text = match problem.code {
         "not-found" if text.contains("openapi.json") => "There is no page at this address.".to_owned(),
         "method" => "This page can only be opened from a button. Go back and try again.".to_owned(),

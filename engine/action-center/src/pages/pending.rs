@@ -41,9 +41,9 @@ const COLUMNS: [Column; 8] = [
     Column::lead("Remediation"),
     Column::short("Severity"),
     Column::count("Messages"),
-    Column::short("Requested by").from_960(),
-    Column::time("Submitted").from_1240(),
-    Column::time("Decide by").from_720(),
+    Column::short("Requested by").at_960(),
+    Column::time("Submitted").at_1240(),
+    Column::time("Decide by").at_720(),
     Column::short("Approvals"),
 ];
 /// How the rows are sorted: the word in the address, and what a reader sees.

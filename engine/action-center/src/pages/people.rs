@@ -27,7 +27,7 @@ const TOKENS: [Column; 7] = [
     Column::medium("Owner"),
     Column::lead("Label"),
     Column::time("Created"),
-    Column::short("By").from_960(),
+    Column::short("By").at_960(),
     Column::time("Expires"),
     Column::medium("Roles"),
     Column::long("State"),

@@ -23,7 +23,7 @@ const COLUMNS: [Column; 5] = [
     Column::fill("Description"),
     Column::short("Severity"),
     Column::medium("Action"),
-    Column::medium("Digest").from_960(),
+    Column::medium("Digest").at_960(),
 ];
 const RUN_COLUMNS: [Column; 6] = [
     Column::lead("Remediation"),

@@ -21,7 +21,7 @@ const COLUMNS: [Column; 7] = [
     Column::long("From"),
     Column::count("Reports"),
     Column::count("People"),
-    Column::time("First").from_1240(),
+    Column::time("First").at_1240(),
     Column::time("Last"),
     Column::long("Remediation"),
 ];

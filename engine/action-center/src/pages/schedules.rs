@@ -22,7 +22,7 @@ const COLUMNS: [Column; 7] = [
     Column::lead("Playbook"),
     Column::short("State"),
     Column::medium("Cron"),
-    Column::medium("Time zone").from_960(),
+    Column::medium("Time zone").at_960(),
     Column::time("Next"),
     Column::fill("Last slot"),
     Column::medium("Actions"),

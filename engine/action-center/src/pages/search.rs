@@ -87,9 +87,9 @@ const COLUMNS: [Column; 9] = [
     Column::long("From"),
     Column::long("Mailbox"),
     Column::time("Received"),
-    Column::short("Location").from_1240(),
-    Column::short("Original").from_1540(),
-    Column::medium("Script").from_1540(),
+    Column::short("Location").at_1240(),
+    Column::short("Original").at_1540(),
+    Column::medium("Script").at_1540(),
     Column::icon("Copies"),
 ];
 

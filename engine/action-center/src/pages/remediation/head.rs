@@ -67,7 +67,7 @@ fn four(remediation: &Remediation) -> [Number; 4] {
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { String::new() } else { format!("{} %", part * 100 / whole) }
+    (part * 100).checked_div(whole).map(|share| format!("{share} %")).unwrap_or_default()
 }
 
 /// Planned, approved, running, verified.

@@ -24,14 +24,14 @@ const PAGE: u32 = 100;
 const OPEN: &str = "open";
 const COLUMNS: [Column; 9] = [
     Column::lead("Subject"),
-    Column::long("From").from_960(),
+    Column::long("From").at_960(),
     Column::long("Mailbox"),
-    Column::time("Received").from_1240(),
-    Column::short("Found in").from_960(),
+    Column::time("Received").at_1240(),
+    Column::short("Found in").at_960(),
     Column::medium("Outcome"),
     Column::medium("Reason"),
     Column::short("Moved to"),
-    Column::medium("Script").from_1540(),
+    Column::medium("Script").at_1540(),
 ];
 
 /// The tab.
@@ -140,7 +140,7 @@ fn set(query: &Fields, base: &str) -> Vec<(String, String)> {
     let of = |(name, label): (&str, &str)| {
         let value = query.filled(name)?;
         let kept = query.query_without(&["tab", "after", "from", name]);
-        let shown = if name == "reason" { spoken(value) } else { visible_line(value, 100).to_string() };
+        let shown = if name == "reason" { spoken(value) } else { visible_line(value, 100) };
         Some((format!("{label}: {shown}"), format!("{base}&{kept}")))
     };
     [("reason", "Reason"), ("mailbox", "Mailbox")].into_iter().filter_map(of).collect()

@@ -25,23 +25,23 @@ const BATCHES: [Column; 8] = [
     Column::time("Ended"),
     Column::count("Succeeded"),
     Column::count("Failed"),
-    Column::count("Throttled").from_960(),
-    Column::fill("Outcome digest").from_960(),
+    Column::count("Throttled").at_960(),
+    Column::fill("Outcome digest").at_960(),
 ];
 const EVENTS: [Column; 6] = [
     Column::count("Event no."),
     Column::long("When"),
     Column::medium("Event"),
     Column::lead("Description").tall(),
-    Column::medium("By").from_960(),
-    Column::medium("Hash").from_1240(),
+    Column::medium("By").at_960(),
+    Column::medium("Hash").at_1240(),
 ];
 const KEPT: [Column; 5] = [
     Column::lead("Subject"),
     Column::long("Mailbox"),
     Column::count("Bytes"),
     Column::time("Kept"),
-    Column::fill("sha256").from_960(),
+    Column::fill("sha256").at_960(),
 ];
 const RELATED: [Column; 6] = [
     Column::short("Relation"),
@@ -58,9 +58,8 @@ pub(super) async fn batches(center: &Center, id: &RemediationId) -> Result<Marku
     let open = |text: &str| html! { span .quiet { (text) } };
     let row = |batch: &clawback_store::Batch| {
         let ended = batch.finished.as_ref();
-        let count = |of: &dyn Fn(&clawback_model::BatchReport) -> u64| match ended {
-            Some((_, report, _)) => text::count(of(report)),
-            None => html! {},
+        let count = |of: &dyn Fn(&clawback_model::BatchReport) -> u64| {
+            ended.map_or_else(Markup::default, |(_, report, _)| text::count(of(report)))
         };
         Row::of([
             text::count(u64::from(batch.number) + 1),
