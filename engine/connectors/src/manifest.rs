@@ -52,6 +52,9 @@ pub(crate) struct Endpoint {
     /// before it, such as `GET /users`, a path is for that method only. None names all.
     #[serde(default)]
     pub(crate) paths: Vec<String>,
+    /// The paths that only calls without a mailbox use, such as lists of users.
+    #[serde(default)]
+    pub(crate) store_paths: Vec<String>,
     /// The paths that take a batch: a JSON object with `requests`, each of which is checked like a request.
     #[serde(default)]
     pub(crate) batches: Vec<String>,

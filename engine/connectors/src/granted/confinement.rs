@@ -8,6 +8,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::granted::headers;
+use crate::manifest;
 
 /// The stand-in for the mailbox of the call.
 const MAILBOX: &str = "{mailbox}";
@@ -21,6 +22,8 @@ const MOST_PARTS: usize = 1_000;
 pub(crate) struct Confinement {
     methods: Vec<String>,
     paths: Vec<Allowed>,
+    /// Those of calls without a mailbox alone.
+    store_paths: Vec<Allowed>,
     batches: Vec<Vec<String>>,
 }
 
@@ -51,12 +54,20 @@ fn split(path: &str) -> Vec<String> {
 }
 
 impl Confinement {
-    pub(crate) fn new(methods: &[String], paths: &[String], batches: &[String]) -> Self {
+    /// Returns what the manifest says of an endpoint.
+    pub(crate) fn of(wish: &manifest::Endpoint) -> Self {
+        let read = |paths: &[String]| paths.iter().map(|path| Allowed::read(path)).collect();
         Self {
-            methods: methods.to_vec(),
-            paths: paths.iter().map(|path| Allowed::read(path)).collect(),
-            batches: batches.iter().map(|path| split(path)).collect(),
+            methods: wish.methods.clone(),
+            paths: read(&wish.paths),
+            store_paths: read(&wish.store_paths),
+            batches: wish.batches.iter().map(|path| split(path)).collect(),
         }
+    }
+
+    /// Returns whether the manifest names any path.
+    fn has_paths(&self) -> bool {
+        !self.paths.is_empty() || !self.store_paths.is_empty()
     }
 
     /// Checks a request of a call for `mailbox`, or for the whole store. `url` is normalised. A batch is checked as JSON
@@ -69,7 +80,7 @@ impl Confinement {
         headers: &mut HeaderMap,
         body: &[u8],
     ) -> Result<(), String> {
-        if self.methods.is_empty() && self.paths.is_empty() && self.batches.is_empty() {
+        if self.methods.is_empty() && !self.has_paths() && self.batches.is_empty() {
             return Ok(());
         }
         if let Some(name) = headers.keys().find(|name| headers::overrides(name.as_str())) {
@@ -93,7 +104,12 @@ impl Confinement {
         if !self.methods.is_empty() && !self.methods.iter().any(|allowed| allowed == method) {
             return Err("the manifest does not name this method".to_owned());
         }
-        if !self.paths.is_empty() && !self.paths.iter().any(|allowed| allowed.fits(method, path, mailbox)) {
+        let is_one_of = |paths: &[Allowed]| paths.iter().any(|allowed| allowed.fits(method, path, mailbox));
+        let is_of_the_store = is_one_of(&self.store_paths);
+        if self.has_paths() && !is_one_of(&self.paths) && !(is_of_the_store && mailbox.is_none()) {
+            if is_of_the_store {
+                return Err("the path concerns the whole store, and the call is for one mailbox".to_owned());
+            }
             return Err(
                 "the path is not one of the manifest for this method, or of another mailbox than that of the call"
                     .to_owned(),
@@ -244,12 +260,15 @@ mod tests {
 
     const ANN: Option<&str> = Some("ann@x.test");
 
+    /// Returns the confinement of an endpoint with these keys.
+    fn confined(keys: &str) -> Confinement {
+        Confinement::of(&toml::from_str(keys).unwrap())
+    }
+
     fn graph() -> Confinement {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        Confinement::new(
-            &owned(&["GET", "POST"]),
-            &owned(&["/v1.0/users", "/v1.0/users/{mailbox}/*"]),
-            &owned(&["/v1.0/$batch"]),
+        confined(
+            "methods = [\"GET\", \"POST\"]\npaths = [\"/v1.0/users/{mailbox}/*\"]\nstore-paths = [\"/v1.0/users\"]\n\
+             batches = [\"/v1.0/$batch\"]",
         )
     }
 
@@ -269,7 +288,6 @@ mod tests {
             "/v1.0/users/ann@x.test/messages?$top=10",
             "/v1.0/users/ANN%40x.test/mailFolders/inbox/messages",
             "/v1.0/users/ben@x.test/../ann@x.test/messages",
-            "/v1.0/users?$top=999",
         ] {
             assert_eq!(check(ANN, "GET", path, ""), Ok(()), "{path}");
         }
@@ -282,15 +300,51 @@ mod tests {
         let headers = &mut HeaderMap::from_iter([(name("x-http-method-override"), HeaderValue::from_static("PUT"))]);
         assert_eq!(open.hold(ANN, "POST", &url, headers, b""), Ok(()), "a manifest without paths confines nothing");
         headers.clear();
-        let jmap = Confinement::new(&[], &["/jmap/".to_owned()], &[]);
+        let jmap = confined("paths = [\"/jmap/\"]");
         assert_eq!(jmap.hold(ANN, "POST", &url, headers, b""), Ok(()));
         assert!(jmap.hold(ANN, "POST", &url.join("upload").unwrap(), headers, b"").is_err());
     }
 
     #[test]
+    fn a_call_for_one_mailbox_does_not_list_the_store() {
+        let batch = r#"{"requests":[{"id":"1","method":"GET","url":"/users?$top=999"}]}"#;
+        for (path, method, body) in [("/v1.0/users?$top=999", "GET", ""), ("/v1.0/$batch", "POST", batch)] {
+            assert_eq!(check(None, method, path, body), Ok(()), "{path}");
+            let said = check(ANN, method, path, body).unwrap_err();
+            assert!(said.contains("whole store"), "{said}");
+        }
+        assert!(check(ANN, "GET", "/v1.0/users/", "").is_err() && check(ANN, "GET", "/v1.0/%75sers", "").is_err());
+        let directory = confined("store-paths = [\"/users\"]");
+        let check = |mailbox: Option<&str>, path: &str| {
+            let url = Url::parse("https://directory.example").unwrap().join(path).unwrap();
+            directory.hold(mailbox, "GET", &url, &mut HeaderMap::new(), b"").is_ok()
+        };
+        assert!(check(None, "/users") && !check(None, "/groups"));
+        assert!(!check(ANN, "/users") && !check(ANN, "/groups"), "it names no path of a mailbox");
+    }
+
+    /// Of the built-in connectors, those whose credential reaches every mailbox.
+    #[test]
+    fn what_lists_a_store_is_for_no_mailbox() {
+        for (name, endpoint, path) in [
+            ("graph", "api", "/v1.0/users?$top=999"),
+            ("gmail", "directory", "/admin/directory/v1/users?customer=my_customer"),
+        ] {
+            let built_in = crate::embedded::EMBEDDED.iter().find(|one| one.name == name).unwrap();
+            let manifest = manifest::Manifest::parse(built_in.manifest).unwrap();
+            let confinement = Confinement::of(&manifest.endpoints[endpoint]);
+            let url = Url::parse("https://store.example").unwrap().join(path).unwrap();
+            let hold = |mailbox| confinement.hold(mailbox, "GET", &url, &mut HeaderMap::new(), b"");
+            assert_eq!(hold(None), Ok(()), "{name}");
+            assert!(hold(ANN).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_path_can_be_for_one_method() {
-        let paths = ["GET /users/{mailbox}/messages/*", "POST /users/{mailbox}/messages/*/modify", "/labels"];
-        let gmail = Confinement::new(&[], &paths.map(str::to_owned), &[]);
+        let gmail = confined(
+            "paths = [\"GET /users/{mailbox}/messages/*\", \"POST /users/{mailbox}/messages/*/modify\", \"/labels\"]",
+        );
         let check = |method: &str, path: &str| {
             let url = Url::parse("https://gmail.example").unwrap().join(path).unwrap();
             gmail.hold(ANN, method, &url, &mut HeaderMap::new(), b"").is_ok()

@@ -116,7 +116,7 @@ fn endpoint(
         None if has_token => Some(Tokens::fixed(&what, context.secret(&format!("{table}.token"), file, variable)?)),
         None => None,
     };
-    let confinement = Confinement::new(&wish.methods, &wish.paths, &wish.batches);
+    let confinement = Confinement::of(wish);
     Ok(Endpoint { origin, client, tokens, confinement, requests: Semaphore::new(requests as usize) })
 }
 

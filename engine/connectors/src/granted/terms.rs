@@ -85,8 +85,10 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
             put(format!("endpoints.{name}.url"), url.to_owned());
         }
         // A token may reach every mailbox, so what confines requests is part of what was approved.
-        let confined =
-            wish.map(|wish| [("methods", &wish.methods), ("paths", &wish.paths), ("batches", &wish.batches)]);
+        let confined = wish.map(|wish| {
+            let (paths, store_paths) = (("paths", &wish.paths), ("store-paths", &wish.store_paths));
+            [("methods", &wish.methods), paths, store_paths, ("batches", &wish.batches)]
+        });
         for (key, texts) in confined.into_iter().flatten().filter(|(_, texts)| !texts.is_empty()) {
             put(format!("endpoints.{name}.{key}"), list(texts));
         }
@@ -248,13 +250,15 @@ mod tests {
         let manifest = r#"
             [endpoints.api]
             methods = ["GET", "POST"]
-            paths = ["/users", "/users/{mailbox}/*"]
+            paths = ["/me", "/users/{mailbox}/*"]
+            store-paths = ["/users"]
             batches = ["/$batch"]
         "#;
         let given = grant_of(manifest, config, None);
         for (key, value) in [
             ("methods", r#"["GET","POST"]"#),
-            ("paths", r#"["/users","/users/{mailbox}/*"]"#),
+            ("paths", r#"["/me","/users/{mailbox}/*"]"#),
+            ("store-paths", r#"["/users"]"#),
             ("batches", r#"["/$batch"]"#),
         ] {
             assert_eq!(given.get(&format!("endpoints.api.{key}")).map(String::as_str), Some(value));
@@ -263,7 +267,9 @@ mod tests {
         for (from, to) in [
             ("methods = [\"GET\", \"POST\"]", ""),
             ("\"POST\"", "\"POST\", \"DELETE\""),
-            ("paths = [\"/users\", \"/users/{mailbox}/*\"]", ""),
+            ("            paths = [\"/me\", \"/users/{mailbox}/*\"]", ""),
+            ("store-paths = [\"/users\"]", ""),
+            ("\"/users\"", "\"/groups\""),
             ("{mailbox}", "*"),
             ("batches = [\"/$batch\"]", ""),
             ("/$batch", "/batch"),
