@@ -210,6 +210,17 @@ impl Graph {
         reached
     }
 
+    /// Refuses tokens without these claims from now on, and says which they need.
+    pub fn demand_claims(&self, claims: Value) {
+        self.site().tokens.demanded = Some(claims);
+    }
+
+    /// Refuses the tokens issued so far in parts of batches, and nowhere else.
+    pub fn refuse_in_parts(&self) {
+        let mut site = self.site();
+        site.tokens.refused_in_parts = site.tokens.count();
+    }
+
     /// How many tokens were issued.
     pub fn tokens(&self) -> usize {
         self.site().tokens.count()
@@ -239,12 +250,10 @@ impl Graph {
         let (parts, load, rights, latency) = {
             let mut site = self.site();
             site.traffic.counts.requests += 1;
-            if !site.tokens.is_good(request.header("authorization")) {
-                return Answer::error(
-                    401,
-                    "InvalidAuthenticationToken",
-                    "Lifetime validation failed, the token is expired.",
-                );
+            if let Err(challenge) = site.tokens.check(request.header("authorization")) {
+                let mut answer = Answer::unauthorized();
+                answer.headers.push(("WWW-Authenticate".into(), challenge));
+                return answer;
             }
             if let Err(why) = site.schema.check_request(&request) {
                 return Answer::error(400, "BadRequest", &why);
@@ -281,7 +290,10 @@ impl Graph {
         }
         let mut site = self.site();
         let answer = match parts {
-            Some(parts) => batch::answer(&mut site, &rights, parts, &busy),
+            Some(parts) => {
+                let is_refused = site.tokens.is_refused_in_parts(request.header("authorization"));
+                batch::answer(&mut site, &rights, parts, &busy, is_refused)
+            }
             None if !busy.is_empty() => {
                 let seconds = site.options.retry_after;
                 site.traffic.throttle(&request, false, seconds)
@@ -307,8 +319,8 @@ async fn serve(
     if target.ends_with("/oauth2/v2.0/token") {
         let (status, body) = {
             let mut site = graph.site();
-            let lifetime = site.options.token_lifetime;
-            site.tokens.issue(&body, lifetime)
+            let options = site.options.clone();
+            site.tokens.issue(&body, &options)
         };
         let answer = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
         return answer.body(Body::from(body.to_string())).unwrap();

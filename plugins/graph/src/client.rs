@@ -70,7 +70,7 @@ pub(crate) struct Client<'a, H> {
     pub(crate) mailbox: &'a str,
     /// Milliseconds of this call spent waiting.
     waited: Cell<u64>,
-    /// Whether a request was sent alone because parts of a batch were refused for their token.
+    /// Whether parts of a batch were sent again because they were refused for their token.
     is_renewed: Cell<bool>,
 }
 
@@ -198,9 +198,8 @@ impl<'a, H: Host + Http + Memo> Client<'a, H> {
                 }
             }
             if renews {
-                // The host renews a token when it sees a request refused, which it does not within an answer.
+                // The host has dropped the token, and sends the next request with another.
                 self.is_renewed.set(true);
-                self.get(&format!("{}/mailFolders/inbox?$select=id", self.base()))?;
             }
             if pause > 0 {
                 self.pause(pause)?;

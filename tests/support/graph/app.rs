@@ -1,11 +1,13 @@
 //! The application in the directory and its tokens (RFC 6749 4.4).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::http::StatusCode;
+use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use super::request::decoded;
+use super::site::Options;
 
 /// The name of the application.
 pub const CLIENT: &str = "0f7b2c1e-clawback";
@@ -22,15 +24,29 @@ pub enum Right {
     UserReadAll,
 }
 
+/// A token that was issued.
+#[derive(Debug)]
+struct Issued {
+    token: String,
+    until: Instant,
+    /// The claims that were requested.
+    claims: Option<Value>,
+}
+
 /// The tokens that were issued.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
-    issued: Vec<(String, Instant)>,
+    issued: Vec<Issued>,
+    /// The claims that a token needs.
+    pub(super) demanded: Option<Value>,
+    /// So many of the first tokens are refused in parts of batches.
+    pub(super) refused_in_parts: usize,
 }
 
 impl Tokens {
     /// Answers a request to the token endpoint.
-    pub(super) fn issue(&mut self, form: &[u8], lifetime: Duration) -> (StatusCode, Value) {
+    pub(super) fn issue(&mut self, form: &[u8], options: &Options) -> (StatusCode, Value) {
+        let lifetime = options.token_lifetime;
         let form = String::from_utf8_lossy(form).into_owned();
         let field = |name: &str| {
             let fields = form.split('&').filter_map(|field| field.split_once('='));
@@ -47,15 +63,35 @@ impl Tokens {
             return (StatusCode::BAD_REQUEST, json!({ "error": "invalid_scope" }));
         }
         let token = format!("eyJ0b2tlbiI6{}.graph-token", self.issued.len());
-        self.issued.push((token.clone(), Instant::now() + lifetime));
+        let claims =
+            field("claims").filter(|_| options.keeps_claims).and_then(|claims| serde_json::from_str(&claims).ok());
+        self.issued.push(Issued { token: token.clone(), until: Instant::now() + lifetime, claims });
         let seconds = lifetime.as_secs();
         (StatusCode::OK, json!({ "token_type": "Bearer", "expires_in": seconds, "access_token": token }))
     }
 
-    /// Whether a request carries a token that is still good.
-    pub(super) fn is_good(&self, authorization: Option<&str>) -> bool {
-        let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-        token.is_some_and(|token| self.issued.iter().any(|(known, until)| known == token && *until > Instant::now()))
+    /// The number of the token that a request carries, if that is still good.
+    fn number(&self, authorization: Option<&str>) -> Option<usize> {
+        let token = authorization.and_then(|value| value.strip_prefix("Bearer "))?;
+        self.issued.iter().position(|issued| issued.token == token && issued.until > Instant::now())
+    }
+
+    /// Refuses a request whose token is not good, or lacks claims: the challenge that goes with the refusal.
+    pub(super) fn check(&self, authorization: Option<&str>) -> Result<(), String> {
+        let uri = "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\"";
+        let number = self.number(authorization).ok_or_else(|| format!("{uri}, error=\"invalid_token\""))?;
+        match &self.demanded {
+            Some(claims) if self.issued[number].claims.as_ref() != Some(claims) => {
+                let claims = BASE64.encode(claims.to_string().as_bytes());
+                Err(format!("{uri}, error=\"insufficient_claims\", claims=\"{claims}\""))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether parts of a batch with this token are refused.
+    pub(super) fn is_refused_in_parts(&self, authorization: Option<&str>) -> bool {
+        self.number(authorization).is_none_or(|number| number < self.refused_in_parts)
     }
 
     /// How many were issued.

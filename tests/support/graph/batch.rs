@@ -60,18 +60,21 @@ pub(super) fn load(parts: &[(String, Request, Vec<String>)]) -> Vec<(String, usi
     load
 }
 
-/// Answers all parts. Those of mailboxes in `busy` are throttled.
+/// Answers all parts. Those of mailboxes in `busy` are throttled, and all are refused if the token is.
 pub(super) fn answer(
     site: &mut Site,
     rights: &[Right],
     parts: Vec<(String, Request, Vec<String>)>,
     busy: &[String],
+    is_refused: bool,
 ) -> Answer {
     let mut answers: Vec<(String, Answer)> = Vec::new();
     for (id, request, depends) in parts {
         let has_failed =
             |depend: &String| answers.iter().any(|(known, answer)| known == depend && answer.status >= 400);
-        let answer = if depends.iter().any(has_failed) {
+        let answer = if is_refused {
+            Answer::unauthorized()
+        } else if depends.iter().any(has_failed) {
             Answer::error(424, "FailedDependency", "A request on which this one depends has failed.")
         } else {
             one(site, rights, &request, busy)

@@ -86,6 +86,10 @@ impl Answer {
         Self::json(status, json!({ "error": { "code": code, "message": message } }))
     }
 
+    pub(super) fn unauthorized() -> Self {
+        Self::error(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+    }
+
     pub(super) fn throttled(seconds: u64) -> Self {
         let mut answer = Self::error(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.");
         answer.headers.push(("Retry-After".into(), seconds.to_string()));

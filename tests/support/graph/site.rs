@@ -29,6 +29,8 @@ pub struct Options {
     pub latency: Duration,
     /// How long a token is good.
     pub token_lifetime: Duration,
+    /// Whether tokens have the claims that were requested.
+    pub keeps_claims: bool,
 }
 
 impl Default for Options {
@@ -43,6 +45,7 @@ impl Default for Options {
             keeps_categories: true,
             latency: Duration::ZERO,
             token_lifetime: Duration::from_hours(1),
+            keeps_claims: true,
         }
     }
 }

@@ -100,6 +100,11 @@ impl Confinement {
         self.check_one(mailbox, method, url, &path)
     }
 
+    /// Returns whether a path takes batches.
+    pub(crate) fn takes_batch(&self, mailbox: Option<&str>, url: &Url) -> bool {
+        parts(url).is_ok_and(|path| self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)))
+    }
+
     fn check_one(&self, mailbox: Option<&str>, method: &str, url: &Url, path: &[String]) -> Result<(), String> {
         if !self.methods.is_empty() && !self.methods.iter().any(|allowed| allowed == method) {
             return Err("the manifest does not name this method".to_owned());

@@ -12,6 +12,7 @@ use reqwest::{Method, RequestBuilder, Response as Answer, StatusCode, Url};
 use crate::granted::endpoint::{Endpoint, HttpGrants};
 use crate::granted::headers;
 use crate::granted::outbound::Unanswered;
+use crate::granted::token::challenge;
 use crate::granted::token::failure::TokenError;
 use crate::granted::token::source::Credential;
 use crate::limits::RECORD_BYTES;
@@ -129,6 +130,7 @@ impl HttpGrants {
         };
         let mut headers = outgoing(&request.headers)?;
         endpoint.confinement.hold(mailbox, method.as_str(), &url, &mut headers, &request.body).map_err(denied)?;
+        let is_batch = endpoint.confinement.takes_batch(mailbox, &url);
         // A credential that is slow to obtain holds up its own mailbox only, not those that wait for a permit.
         if let Some(tokens) = endpoint.tokens.as_ref().filter(|tokens| tokens.is_issued()) {
             tokens.credential(mailbox).await?;
@@ -155,6 +157,13 @@ impl HttpGrants {
             }
             body.extend_from_slice(&chunk);
         }
+        if is_batch
+            && answer.status().is_success()
+            && let (Some(tokens), Some(credential)) = (&endpoint.tokens, &credential)
+            && let Some(claims) = challenge::in_batch(&body)
+        {
+            tokens.refuse_in_part(mailbox, credential, claims).await;
+        }
         let headers = incoming(answer.headers(), credential.as_ref());
         Ok(Response { status: answer.status().as_u16(), headers, body })
     }
@@ -162,7 +171,8 @@ impl HttpGrants {
 
 impl Endpoint {
     /// Sends a request with the credential of the mailbox. If the endpoint refuses one that can be replaced, sends it
-    /// once more with a new one: a request that was not authorized had no effect.
+    /// once more with a new one, which has the claims that the refusal demands: a request that was not authorized had no
+    /// effect.
     async fn ask(
         &self,
         mailbox: Option<&str>,
@@ -175,14 +185,16 @@ impl Endpoint {
         let Some(again) = again.filter(|_| answer.status() == StatusCode::UNAUTHORIZED) else {
             return Ok((answer, Some(credential)));
         };
+        let claims = challenge::demanded(answer.headers());
         drop(answer);
-        if !tokens.refuse(mailbox, &credential).await {
-            return Err(tokens.give_up(mailbox, &credential).await.into());
+        if !tokens.refuse(mailbox, &credential, claims.clone()).await {
+            return Err(tokens.give_up(mailbox, &credential, claims.as_ref()).await.into());
         }
         let credential = tokens.credential(mailbox).await?;
         let answer = deliver(authorized(again, &credential)?).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
-            return Err(tokens.give_up(mailbox, &credential).await.into());
+            let claims = challenge::demanded(answer.headers());
+            return Err(tokens.give_up(mailbox, &credential, claims.as_ref()).await.into());
         }
         Ok((answer, Some(credential)))
     }

@@ -106,7 +106,7 @@ impl Auth {
     pub(crate) async fn renewed(&self, mailbox: &str, refused: &Identity) -> Result<Option<Identity>, IdentityError> {
         match (self, refused) {
             (Self::Xoauth2 { tokens, .. }, Identity::Token { token, .. }) if tokens.is_issued() => {
-                if tokens.refuse(Some(mailbox), token).await {
+                if tokens.refuse(Some(mailbox), token, None).await {
                     return self.identity(mailbox).await.map(Some);
                 }
                 Ok(None)
@@ -118,7 +118,7 @@ impl Auth {
     /// Records that the server refused the renewed identity, too.
     pub(crate) async fn give_up(&self, mailbox: &str, refused: &Identity) {
         if let (Self::Xoauth2 { tokens, .. }, Identity::Token { token, .. }) = (self, refused) {
-            tokens.give_up(Some(mailbox), token).await;
+            tokens.give_up(Some(mailbox), token, None).await;
         }
     }
 }

@@ -19,6 +19,7 @@ mod hunts;
 mod killed;
 mod searches;
 mod throttling;
+mod tokens;
 
 const ANN: &str = "ann@acme.test";
 const BEN: &str = "ben@acme.test";

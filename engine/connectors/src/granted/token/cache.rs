@@ -10,6 +10,7 @@ use std::time::Duration;
 use clawback_model::{Clock, Timestamp};
 
 use crate::granted::secret::Secret;
+use crate::granted::token::challenge::Claims;
 use crate::granted::token::failure::TokenError;
 
 /// The most subjects whose tokens are kept; the one that was used longest ago gives way. A token is some 2 KB.
@@ -55,6 +56,10 @@ struct State {
     held: Option<Held>,
     /// How the last request failed.
     failed: Option<Failed>,
+    /// What the endpoint demands of the next token.
+    claims: Option<Claims>,
+    /// When a token was last dropped because of parts of a batch.
+    dropped_at: Option<Timestamp>,
 }
 
 struct Failed {
@@ -99,8 +104,12 @@ impl Cache {
 
     /// Returns the token of a subject, from `issue` if none is kept. Calls that waited for a request share its result,
     /// also if it failed. A refusal is kept for a minute, and a throttle as long as the server asks for, so that a wrong
-    /// secret is not sent with every call.
-    pub(crate) async fn get<F>(&self, subject: &str, issue: impl FnOnce() -> F) -> Result<Secret, TokenError>
+    /// secret is not sent with every call. `issue` gets the claims that the endpoint demanded when it refused the last one.
+    pub(crate) async fn get<F>(
+        &self,
+        subject: &str,
+        issue: impl FnOnce(Option<Claims>) -> F,
+    ) -> Result<Secret, TokenError>
     where
         F: Future<Output = Result<Issued, TokenError>>,
     {
@@ -118,17 +127,15 @@ impl Cache {
         {
             return Err(failed.at(now));
         }
-        let issued = issue().await;
+        let issued = issue(state.claims.take()).await;
         slot.ended.fetch_add(1, Ordering::Release);
         let now = self.clock.now();
         match issued {
             Ok(Issued { token, lifetime }) => {
                 let early = EARLY.min(lifetime / 2);
                 let (renew_at, ends_at) = (now.plus(lifetime.saturating_sub(early)), now.plus(lifetime));
-                *state = State {
-                    held: Some(Held { token: token.clone(), renew_at, ends_at, is_refused: false }),
-                    failed: None,
-                };
+                state.held = Some(Held { token: token.clone(), renew_at, ends_at, is_refused: false });
+                state.failed = None;
                 Ok(token)
             }
             Err(error) => {
@@ -148,20 +155,35 @@ impl Cache {
         }
     }
 
-    /// Drops a token that the endpoint refused. Returns whether another one may be accepted.
-    pub(crate) async fn refuse(&self, subject: &str, token: &Secret) -> bool {
+    /// Drops a token that the endpoint refused; the next one is requested with these claims. Returns whether another one
+    /// may be accepted.
+    pub(crate) async fn refuse(&self, subject: &str, token: &Secret, claims: Option<Claims>) -> bool {
         let slot = self.slot(subject);
         let mut state = slot.state.lock().await;
         match &state.held {
             Some(held) if held.token == *token => {
                 let is_refused = held.is_refused;
                 if !is_refused {
-                    state.held = None;
+                    (state.held, state.claims) = (None, claims);
                 }
                 !is_refused
             }
             // It was renewed meanwhile.
             _ => true,
+        }
+    }
+
+    /// Drops a token that the endpoint refused in parts of a batch, at most once a minute: such a part can also concern
+    /// something that no token reaches.
+    pub(crate) async fn refuse_in_part(&self, subject: &str, token: &Secret, claims: Option<Claims>) {
+        let slot = self.slot(subject);
+        let mut state = slot.state.lock().await;
+        let now = self.clock.now();
+        if state.dropped_at.is_some_and(|at| now < at.plus(PAUSE)) {
+            return;
+        }
+        if state.held.as_ref().is_some_and(|held| held.token == *token && !held.is_refused) {
+            (state.held, state.claims, state.dropped_at) = (None, claims, Some(now));
         }
     }
 
@@ -225,7 +247,7 @@ mod tests {
         }
 
         async fn get(&self, subject: &str, lifetime: Duration) -> String {
-            let issue = || async {
+            let issue = |_| async {
                 let number = self.issued.fetch_add(1, Ordering::SeqCst) + 1;
                 tokio::task::yield_now().await;
                 Ok(Issued { token: Secret::new(format!("{subject}{number}")), lifetime })
@@ -234,7 +256,7 @@ mod tests {
         }
 
         async fn fail(&self, subject: &str, error: TokenError) -> Result<Secret, TokenError> {
-            let issue = || async {
+            let issue = |_| async {
                 self.issued.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
                 Err(error)
@@ -354,15 +376,48 @@ mod tests {
     async fn a_refused_token_is_replaced_once() {
         let bench = Bench::new(MOST);
         let first = Secret::new(bench.get("ann", HOUR).await);
-        assert!(bench.cache.refuse("ann", &first).await);
+        assert!(bench.cache.refuse("ann", &first, None).await);
         let second = Secret::new(bench.get("ann", HOUR).await);
         assert_eq!(second.expose(), "ann2");
-        assert!(bench.cache.refuse("ann", &first).await, "it is the old one that was refused");
+        assert!(bench.cache.refuse("ann", &first, None).await, "it is the old one that was refused");
         assert_eq!(bench.get("ann", HOUR).await, "ann2");
         bench.cache.give_up("ann", &second).await;
-        assert!(!bench.cache.refuse("ann", &second).await);
+        assert!(!bench.cache.refuse("ann", &second, None).await);
         assert_eq!(bench.get("ann", HOUR).await, "ann2");
         bench.clock.advance(PAUSE);
         assert_eq!(bench.get("ann", HOUR).await, "ann3");
+    }
+
+    #[tokio::test]
+    async fn parts_of_batches_replace_a_token_once_a_minute() {
+        let bench = Bench::new(MOST);
+        for (passed, wanted) in [(0, "ann2"), (59, "ann2"), (1, "ann3")] {
+            bench.clock.advance(Duration::from_secs(passed));
+            let token = Secret::new(bench.get("ann", HOUR).await);
+            bench.cache.refuse_in_part("ann", &token, None).await;
+            assert_eq!(bench.get("ann", HOUR).await, wanted);
+        }
+        bench.clock.advance(PAUSE);
+        bench.cache.refuse_in_part("ann", &Secret::new("ann1"), None).await;
+        assert_eq!(bench.get("ann", HOUR).await, "ann3", "an old one was refused");
+    }
+
+    #[tokio::test]
+    async fn demanded_claims_are_sent_once() {
+        let bench = Bench::new(MOST);
+        let claims = crate::granted::token::challenge::in_batch(
+            br#"{"responses":[{"status":401,"headers":{"WWW-Authenticate":"Bearer error=insufficient_claims, claims=e30"}}]}"#,
+        );
+        let claims = claims.unwrap();
+        assert!(claims.is_some());
+        let first = Secret::new(bench.get("ann", HOUR).await);
+        assert!(bench.cache.refuse("ann", &first, claims.clone()).await);
+        for wanted in [claims, None] {
+            let issue = |given| async move {
+                assert_eq!(given, wanted);
+                Ok(Issued { token: Secret::new("new"), lifetime: Duration::ZERO })
+            };
+            bench.cache.get("ann", issue).await.unwrap();
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::granted::context::GrantContext;
 use crate::granted::outbound::Address;
 use crate::granted::secret::{Secret, SecretSource, read_private};
 use crate::granted::token::cache::Issued;
+use crate::granted::token::challenge::Claims;
 use crate::granted::token::failure::TokenError;
 use crate::granted::token::jwt::{self, SigningKey};
 use crate::granted::token::server::TokenServer;
@@ -137,12 +138,14 @@ impl Grant {
         Ok(Self::Own { key_file, issuer: issuer.cloned(), audience: audience.cloned() })
     }
 
-    /// Obtains a token. `subject` is the account it is for, and whether that is the account of a mailbox.
+    /// Obtains a token. `subject` is the account it is for, and whether that is the account of a mailbox. `claims` is what
+    /// an endpoint demands of it, which only the credentials of a client can request.
     pub(crate) async fn issue(
         &self,
         what: &str,
         (subject, is_mailbox): (&str, bool),
         now: Timestamp,
+        claims: Option<&Claims>,
     ) -> Result<Issued, TokenError> {
         let unusable = |why: String| TokenError::Denied(format!("{what}: {why}"));
         let seconds = now.0.div_euclid(1_000_000);
@@ -154,6 +157,7 @@ impl Grant {
                     ("client_id", Secret::new(client_id.as_str())),
                 ];
                 form.extend(scope.iter().map(|scope| ("scope", Secret::new(scope.as_str()))));
+                form.extend(claims.iter().map(|claims| ("claims", Secret::new(claims.json()))));
                 match proof {
                     Proof::Secret(source) => {
                         let secret = source.read().map_err(|error| unusable(error.to_string()))?;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod cache;
+pub(crate) mod challenge;
 pub(crate) mod failure;
 pub(crate) mod grant;
 pub(crate) mod jwt;

@@ -11,6 +11,7 @@ use crate::config::token::TokenConfig;
 use crate::granted::context::GrantContext;
 use crate::granted::secret::{Secret, SecretError, SecretSource};
 use crate::granted::token::cache::Cache;
+use crate::granted::token::challenge::Claims;
 use crate::granted::token::failure::TokenError;
 use crate::granted::token::grant::Grant;
 use crate::granted::token::template::{FileTemplate, Template};
@@ -165,32 +166,53 @@ impl Tokens {
                 let Issuing { subject, grant, cache, clock } = &**issuing;
                 let name = subject.of(mailbox).map_err(|error| self.named(error))?;
                 let is_mailbox = subject.names_mailbox();
-                let issue = || grant.issue(&self.what, (&name, is_mailbox), clock.now());
+                let issue = |claims: Option<Claims>| {
+                    let (name, now) = (name.as_str(), clock.now());
+                    async move { grant.issue(&self.what, (name, is_mailbox), now, claims.as_ref()).await }
+                };
                 cache.get(&name, issue).await.map(bearer)
             }
         }
     }
 
-    /// Drops a credential that was refused. Returns whether another one can be obtained.
-    pub(crate) async fn refuse(&self, mailbox: Option<&str>, refused: &Credential) -> bool {
+    /// Drops a credential that was refused; the next one is requested with the claims that the refusal demands. Returns
+    /// whether another one can be obtained.
+    pub(crate) async fn refuse(&self, mailbox: Option<&str>, refused: &Credential, claims: Option<Claims>) -> bool {
         let Kind::Issued(issuing) = &self.kind else { return false };
         match issuing.subject.of(mailbox) {
-            Ok(name) => issuing.cache.refuse(&name, &refused.secret).await,
+            Ok(name) => issuing.cache.refuse(&name, &refused.secret, claims).await,
             Err(_) => false,
         }
     }
 
-    /// Records that a new credential was refused, too; returns the error.
-    pub(crate) async fn give_up(&self, mailbox: Option<&str>, refused: &Credential) -> TokenError {
+    /// Drops a credential that was refused in parts of a batch, so that the next request has a new one.
+    pub(crate) async fn refuse_in_part(&self, mailbox: Option<&str>, refused: &Credential, claims: Option<Claims>) {
+        if let Kind::Issued(issuing) = &self.kind
+            && let Ok(name) = issuing.subject.of(mailbox)
+        {
+            issuing.cache.refuse_in_part(&name, &refused.secret, claims).await;
+        }
+    }
+
+    /// Records that a new credential was refused, too, with claims that the refusal demands; returns the error.
+    pub(crate) async fn give_up(
+        &self,
+        mailbox: Option<&str>,
+        refused: &Credential,
+        claims: Option<&Claims>,
+    ) -> TokenError {
         if let Kind::Issued(issuing) = &self.kind
             && let Ok(name) = issuing.subject.of(mailbox)
         {
             issuing.cache.give_up(&name, &refused.secret).await;
         }
-        TokenError::Denied(format!(
-            "{}: the server refuses a new token; check the subject, the scope and what they may access",
-            self.what
-        ))
+        let why = match claims {
+            Some(_) => {
+                "demands claims that a new token lacks; check the Conditional Access policies of the application"
+            }
+            None => "refuses a new token; check the subject, the scope and what they may access",
+        };
+        TokenError::Denied(format!("{}: the server {why}", self.what))
     }
 
     /// Obtains the credential of a mailbox, or, without one, that of the whole store. `None` if there is no such

@@ -29,6 +29,15 @@ struct Server {
 impl Server {
     /// Starts one. `answer` makes status and body of the request and of the number of requests so far.
     async fn start(answer: impl Fn(&str, usize) -> (u16, String) + Send + Sync + 'static) -> Self {
+        Self::with_fields(move |request, count| {
+            let (status, body) = answer(request, count);
+            (status, String::new(), body)
+        })
+        .await
+    }
+
+    /// Starts one whose answers have further header fields.
+    async fn with_fields(answer: impl Fn(&str, usize) -> (u16, String, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -44,9 +53,10 @@ impl Server {
                         kept.push(request.clone());
                         kept.len()
                     };
-                    let (status, body) = answer(&request, count);
+                    let (status, more, body) = answer(&request, count);
+                    let length = body.len();
                     let fields =
-                        format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
+                        format!("HTTP/1.1 {status} X\r\n{more}Content-Length: {length}\r\nConnection: close\r\n");
                     let _ = stream.write_all(format!("{fields}\r\n{body}").as_bytes()).await;
                 });
             }
@@ -143,12 +153,17 @@ impl Bench {
 
     /// Grants the endpoint `api` on this port with this `auth`.
     fn grants(&self, port: u16, auth: &str) -> Result<HttpGrants, ConfigError> {
+        self.grants_of("[endpoints.api]", port, auth)
+    }
+
+    /// Grants the endpoint of this manifest.
+    fn grants_of(&self, manifest: &str, port: u16, auth: &str) -> Result<HttpGrants, ConfigError> {
         let text = format!(
             "connector = \"x\"\n[endpoints.api]\nurl = \"http://localhost:{port}\"\nallow-private-network = true\n\
              [endpoints.api.auth]\n{auth}"
         );
         let config = toml::from_str(&text).unwrap();
-        let manifest = Manifest::parse("[endpoints.api]").unwrap();
+        let manifest = Manifest::parse(manifest).unwrap();
         let (base, limits) = (self.folder.path(), SandboxLimits::default());
         let context = GrantContext { store: "corp", config: &config, manifest: &manifest, base, limits };
         let clock = Arc::<ManualClock>::clone(&self.clock);
@@ -239,6 +254,76 @@ async fn a_refused_token_is_replaced_and_the_request_repeated_once() {
     }
     assert_eq!(login.count() - before, 2, "a new token that is refused is not replaced at once");
     assert_eq!(api.count(), 4);
+}
+
+/// A refusal that demands claims.
+fn challenge(claims: &str) -> (u16, String, String) {
+    let claims = BASE64.encode(claims.as_bytes());
+    let value = format!("Bearer realm=\"\", error=\"insufficient_claims\", claims=\"{claims}\"");
+    (401, format!("WWW-Authenticate: {value}\r\n"), String::new())
+}
+
+#[tokio::test]
+async fn the_claims_that_an_endpoint_demands_are_requested_once() {
+    const CLAIMS: &str = r#"{"access_token":{"nbf":{"essential":true, "value":"1604106651"}}}"#;
+    for (demanded, sent) in [(CLAIMS, CLAIMS), ("no JSON", ""), ("[]", "")] {
+        let api = Server::with_fields(move |request, _| match authorization(request) {
+            "Bearer token1" => challenge(demanded),
+            _ => (200, String::new(), String::new()),
+        })
+        .await;
+        let (login, bench) = (Server::of_tokens().await, Bench::new());
+        let grants = bench.grants(api.port, &by_secret(login.port)).unwrap();
+        let answers = join_all((0..20).map(|_| get(&grants, Some("ann@x")))).await;
+        assert!(answers.iter().all(|answer| *answer == Ok(200)), "{answers:?}");
+        let asked = login.heard();
+        assert_eq!(
+            (asked.len(), field(&asked[0], "claims").as_str(), field(&asked[1], "claims").as_str()),
+            (2, "", sent)
+        );
+        bench.clock.advance(Duration::from_hours(1));
+        assert_eq!(get(&grants, None).await, Ok(200));
+        assert_eq!(field(&login.heard()[2], "claims"), "", "they were demanded of one token");
+    }
+    let api = Server::with_fields(|_, _| challenge(CLAIMS)).await;
+    let (login, bench) = (Server::of_tokens().await, Bench::new());
+    let grants = bench.grants(api.port, &by_secret(login.port)).unwrap();
+    for _ in 0..3 {
+        let refused = get(&grants, None).await.unwrap_err();
+        let is_clear =
+            |why: &str| why.contains("Conditional Access") && !why.contains("token2") && !why.contains("nbf");
+        assert!(matches!(&refused, HttpError::Denied(why) if is_clear(why)), "{refused:?}");
+    }
+    assert_eq!(login.count(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_parts_of_a_batch_refuse_is_replaced_for_the_next_request() {
+    let api = Server::start(|request, _| {
+        let status = if authorization(request) == "Bearer token1" { 401 } else { 200 };
+        (200, json!({ "responses": [{ "id": "1", "status": 200 }, { "id": "2", "status": status }] }).to_string())
+    })
+    .await;
+    let (login, bench) = (Server::of_tokens().await, Bench::new());
+    let post = async |manifest: &str| {
+        let grants = bench.grants_of(manifest, api.port, &by_secret(login.port)).unwrap();
+        for _ in 0..2 {
+            let request = Request {
+                endpoint: "api".into(),
+                method: "POST".into(),
+                path: "/$batch".into(),
+                headers: Vec::new(),
+                body: br#"{"requests":[]}"#.to_vec(),
+            };
+            assert_eq!(grants.send(None, request, &Room::of(10_000)).await.map(|answer| answer.status), Ok(200));
+        }
+    };
+    post("[endpoints.api]\nbatches = [\"/$batch\"]").await;
+    assert_eq!(login.count(), 2);
+    let sent: Vec<String> = api.heard().iter().map(|request| authorization(request).to_owned()).collect();
+    assert_eq!(sent, ["Bearer token1", "Bearer token2"], "the host repeats no batch: some of its parts were done");
+    post("[endpoints.api]").await;
+    assert_eq!(login.count(), 3, "where the manifest names no batch, an answer is not read");
 }
 
 #[tokio::test]
