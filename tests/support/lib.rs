@@ -17,6 +17,7 @@ pub mod hooks;
 pub mod hostile;
 pub mod hostile_headers;
 pub mod imap_client;
+pub mod javascript;
 pub mod jmap_proxy;
 pub mod line_proxy;
 pub mod mail;
