@@ -11,7 +11,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use data_encoding::BASE64URL_NOPAD;
 use tempfile::TempDir;
 
 use super::access::{Access, Login};
@@ -113,6 +115,23 @@ impl Cyrus {
     /// The private key of tokens for each user, a PEM file.
     pub fn token_key(&self) -> PathBuf {
         self.folder.path().join("token.key")
+    }
+
+    /// A token of this user (RFC 7515), valid for some minutes.
+    ///
+    /// # Panics
+    /// If openssl does not sign it.
+    pub fn token(&self, user: &str) -> String {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let encode = |text: String| BASE64URL_NOPAD.encode(text.as_bytes());
+        let head = encode(r#"{"alg":"RS256","typ":"JWT"}"#.to_owned());
+        let signed = format!("{head}.{}", encode(format!(r#"{{"sub":"{user}","iat":{seconds}}}"#)));
+        let mut openssl = Command::new("openssl");
+        openssl.args(["dgst", "-sha256", "-sign"]).arg(self.token_key());
+        let mut child = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("openssl starts");
+        child.stdin.take().expect("piped").write_all(signed.as_bytes()).expect("it reads");
+        let signature = child.wait_with_output().expect("openssl ends").stdout;
+        format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))
     }
 
     /// The name and the password of the administrator.

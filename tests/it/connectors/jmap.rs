@@ -23,7 +23,7 @@ fn seed(mailbox: &str) -> Seed {
 }
 
 /// A store of two mailboxes, each with a token of its own.
-fn by_tokens(server: &Cyrus, address: SocketAddr, rest: &str) -> String {
+pub(super) fn by_tokens(server: &Cyrus, address: SocketAddr, rest: &str) -> String {
     format!(
         "connector = \"jmap\"\nmailboxes = [\"u0001\", \"u0002\"]\n[endpoints.api]\nurl = \"http://{address}\"\nallow-private-network = true\n\
          [endpoints.api.auth]\nkind = \"jwt\"\nkey-file = \"{}\"\n{rest}",
@@ -32,7 +32,7 @@ fn by_tokens(server: &Cyrus, address: SocketAddr, rest: &str) -> String {
 }
 
 /// A store whose administrator logs in with a password and reaches all mailboxes.
-fn by_password(server: &Cyrus, folder: &Path) -> String {
+pub(super) fn by_password(server: &Cyrus, folder: &Path) -> String {
     let (user, password) = server.admin();
     let file = secret(folder, password);
     format!(
@@ -43,19 +43,19 @@ fn by_password(server: &Cyrus, folder: &Path) -> String {
     )
 }
 
-fn named(mailbox: &str) -> Arc<str> {
+pub(super) fn named(mailbox: &str) -> Arc<str> {
     mailbox.into()
 }
 
-async fn load(text: &str) -> Arc<dyn MailStore> {
+pub(super) async fn load(text: &str) -> Arc<dyn MailStore> {
     host(SandboxLimits::default()).load("corp", &config(text)).await.unwrap()
 }
 
-fn deliver(server: &Cyrus, mailbox: &str, folder: &str, raw: &str, flags: &[&str]) {
+pub(super) fn deliver(server: &Cyrus, mailbox: &str, folder: &str, raw: &str, flags: &[&str]) {
     server.access().session(mailbox).append(folder, raw.as_bytes(), flags, RECEIVED);
 }
 
-fn snapshot(server: &Cyrus, mailbox: &str) -> Snapshot {
+pub(super) fn snapshot(server: &Cyrus, mailbox: &str) -> Snapshot {
     server.access().session(mailbox).snapshot()
 }
 
@@ -74,7 +74,7 @@ fn subjects(server: &Cyrus, mailbox: &str, folder: &str) -> Vec<String> {
     all
 }
 
-fn raw(number: usize, subject: &str) -> String {
+pub(super) fn raw(number: usize, subject: &str) -> String {
     format!(
         "From: Parcels <parcels@bulk.example>\r\nTo: u0001\r\nSubject: {subject} {number}\r\n\
          Message-ID: <{number}-{}@bulk.example>\r\n\r\nBody {number}\r\n",
@@ -82,12 +82,12 @@ fn raw(number: usize, subject: &str) -> String {
     )
 }
 
-async fn found(store: &dyn MailStore, mailbox: &str, subject: &str) -> Vec<Message> {
+pub(super) async fn found(store: &dyn MailStore, mailbox: &str, subject: &str) -> Vec<Message> {
     let query = Query { subject_contains: vec![subject.to_owned()], ..Query::default() };
     contract::search(store, &named(mailbox), &query, 100).await
 }
 
-fn aims(messages: &[Message]) -> Vec<ActionTarget> {
+pub(super) fn aims(messages: &[Message]) -> Vec<ActionTarget> {
     let aim = |message: &Message| ActionTarget {
         reference: message.reference.clone(),
         location: message.location.clone(),
