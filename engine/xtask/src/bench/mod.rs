@@ -4,6 +4,7 @@
 mod action_center;
 mod build;
 mod campaign;
+mod connectors;
 mod engine;
 mod examine;
 mod filter;
@@ -48,6 +49,8 @@ use std::process::{Command, ExitCode};
 pub(crate) enum Bench {
     /// What a stranger waits for: a clean build and its demo, the size of the program, a rebuild after a change.
     Build(build::Options),
+    /// Connectors to stores with an API over HTTP: hunts beside a plain script, and memory over a large mailbox.
+    Connectors(connectors::Options),
     /// The engine alone: plan, approve, run and history of 200,000 and 2,000,000 targets on both databases.
     Engine(engine::Options),
     /// From one message to the frozen plan of its campaign on a real IMAP server, compared with a raw fetch.
@@ -74,6 +77,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
         Bench::ActionCenter(options) => action_center::run(options),
         Bench::Build(options) => build::run(options),
+        Bench::Connectors(options) => connectors::run(options),
         Bench::Engine(options) => engine::run(options),
         Bench::Examine(options) => examine::run(options),
         Bench::Filter(options) => filter::run(options),
