@@ -8,7 +8,7 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::Host;
 use clawback_model::{Principal, Rate, Timestamp};
-use clawback_runtime::{AuditError, DryRun, Error, Site, Submission, silent};
+use clawback_runtime::{AuditError, DryRun, Error, Observer, Site, Submission};
 use clawback_store::{Head, TrustedHeads, Verified, VerifyError};
 use tokio::sync::Semaphore;
 
@@ -17,6 +17,7 @@ use crate::oidc::Oidc;
 use crate::password::Turns;
 use crate::problem::Problem;
 use crate::refusals::Refusals;
+use crate::searches::Searches;
 use crate::source::Source;
 use crate::status_cache::StatusCache;
 use crate::uses::Uses;
@@ -59,6 +60,7 @@ struct Inner {
     previews: Semaphore,
     verifying: Semaphore,
     verifying_evidence: Semaphore,
+    searches: Searches,
     status_cache: StatusCache,
     uses: Uses,
 }
@@ -83,6 +85,7 @@ impl Center {
             previews: Semaphore::new(PREVIEWS_AT_ONCE),
             verifying: Semaphore::new(VERIFYING_AT_ONCE),
             verifying_evidence: Semaphore::new(VERIFYING_AT_ONCE),
+            searches: Searches::default(),
             status_cache: StatusCache::default(),
             uses: Uses::default(),
         }))
@@ -130,9 +133,15 @@ impl Center {
         who: &Principal,
         submission: Submission,
         sample: usize,
+        observer: &Observer,
     ) -> Result<DryRun, Problem> {
         let _turn = self.0.previews.acquire().await.map_err(|_| Problem::internal())?;
-        Ok(self.api().dry_run(who, submission, sample, &silent()).await?)
+        Ok(self.api().dry_run(who, submission, sample, observer).await?)
+    }
+
+    /// Searches of the pages.
+    pub(crate) fn searches(&self) -> &Searches {
+        &self.0.searches
     }
 
     /// Checks the history, once there is a permit. Returns it as verified, or the first fault.

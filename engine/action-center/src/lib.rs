@@ -39,6 +39,7 @@ mod refusal_log;
 mod refusals;
 mod remediation_export;
 mod router;
+mod searches;
 mod server;
 mod session;
 mod slow;

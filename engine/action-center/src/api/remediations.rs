@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clawback_model::{ActionSource, Picked, SelectionMode, Severity};
-use clawback_runtime::Submission;
+use clawback_runtime::{Submission, silent};
 use clawback_store::MessageFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -144,7 +144,7 @@ pub(crate) async fn preview(
     if sample > LARGEST_PAGE {
         return Err(Problem::bad_request(format!("sample: at most {LARGEST_PAGE}, not {sample}")));
     }
-    Ok(Json(center.preview(&caller.who, checked(body)?, sample as usize).await?.into()))
+    Ok(Json(center.preview(&caller.who, checked(body)?, sample as usize, &silent()).await?.into()))
 }
 
 /// Returns one remediation, by its own ID, its approval's, its investigation's or its alert's. The `ETag` goes with a

@@ -5,7 +5,6 @@
 mod alerts;
 mod assets;
 mod audit;
-
 mod clusters;
 mod connectors;
 mod csv_file;
@@ -21,10 +20,12 @@ mod passkey;
 mod pending;
 mod people;
 mod playbooks;
+mod query;
 mod remediation;
 mod reports;
 mod schedules;
 mod search;
+mod searching;
 mod shown;
 mod sign_in;
 mod terms;
@@ -49,6 +50,8 @@ pub(crate) fn router() -> Router<Center> {
         .route(crate::oidc::RETURN, get(sign_in::from_provider))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/search", get(search::page))
+        .route("/search/again", get(searching::again))
+        .route("/search/cancel", post(searching::cancel))
         .route("/search/submit", post(search::submit))
         .route("/search/investigate", post(search::investigate))
         .route("/search/file", post(upload::investigate).layer(DefaultBodyLimit::max(crate::access::LARGEST_FILE_FORM)))

@@ -2,85 +2,41 @@
 //! made again at submit and frozen then; this page shows the current state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use clawback_model::{Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
-use clawback_runtime::{DryRun, Error, Submission};
+use clawback_model::{
+    Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target, Timestamp,
+};
+use clawback_runtime::{DryRun, Submission};
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::shown::Shown;
-use super::{findings, layout, upload};
+use super::{findings, layout, query, searching, upload};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::design::confirmation::{self, Confirmation};
 use crate::design::empty::empty;
-use crate::design::field::{self, Mistake};
 use crate::design::icon::Icon;
 use crate::design::table::{Column, Row, Table};
 use crate::design::words::{counted, number, spoken};
-use crate::design::{chart, pane, text, toast};
+use crate::design::{chart, field, pane, text, toast};
 use crate::json::PickedJson;
 use crate::problem::Problem;
+use crate::searches::{End, Progress};
 
 /// Mailboxes in the chart of a search.
 const MAILBOXES: usize = 20;
 
+/// How long the page waits for a search before it shows the progress.
+const WAIT: Duration = Duration::from_millis(1_500);
 /// Messages to pick from: the limit of a query with exclusions.
 const SHOWN: usize = 1_000;
-/// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
-const FIELDS: [(&str, &str, &str); 19] = [
-    ("from", "From address", "payroll@evil.example"),
-    ("from_domain", "From domain", "evil.example"),
-    ("subject", "Subject contains", "salary statement"),
-    ("to", "To or Cc", "ann@corp.example"),
-    ("message_id", "Message-ID", "<…@evil.example>"),
-    ("attachment_name", "Attachment name contains", "invoice.zip"),
-    ("url_host", "Link to host", "*.evil.example"),
-    ("body_contains", "Text contains", "confirm your account"),
-    ("attachment_sha256", "sha256 of an attachment", "64 hexadecimal digits"),
-    ("reply_to", "Reply-To", "collect@evil.example"),
-    ("like", "Copies of the root", "root1:… as `clawback examine` prints it"),
-    ("since", "Received in the last", "7d"),
-    ("received_after", "Received after", "2026-11-01T00:00:00Z"),
-    ("received_before", "Received before", "2026-11-30T00:00:00Z"),
-    ("mailbox", "Mailbox", "ann@corp.example"),
-    ("folder", "Folder", "INBOX"),
-    ("list_id", "List-Id contains", "news.example"),
-    ("larger_than", "Larger than (bytes)", "100000"),
-    ("flag", "IMAP flag", "\\Seen"),
-];
-
-/// Further fields, which are shown when they are asked for or one is filled in.
-const FURTHER: [(&str, &str, &str); 13] = [
-    ("from_name", "Sender's name contains", "Payroll"),
-    ("recipients", "Recipient", "ann@corp.example"),
-    ("subject_matches", "Subject matches", "^invoice \\d+$"),
-    ("from_matches", "From address matches", "^billing\\d*@"),
-    ("from_name_matches", "Sender's name matches", "pay ?roll"),
-    ("attachment_name_matches", "Attachment name matches", "\\.pdf\\.\\w+$"),
-    ("url_host_matches", "Host of a link matches", "^login-[a-z]+\\."),
-    ("url", "Link", "https://pay.evil.example/a"),
-    ("attachment_type", "Attachment of type", "image/*"),
-    ("envelope_from", "Envelope sender", "bounce@evil.example"),
-    ("delivered_to", "Delivered-To", "ann@corp.example"),
-    ("sender_ip", "Sent from network", "192.0.2.0/24"),
-    ("auth", "Result of authentication", "dmarc=fail"),
-];
-
-/// Inputs that take one value. For each of the others, an empty field is added after those that are filled in.
-const SINGLE: [&str; 6] = ["like", "since", "received_after", "received_before", "list_id", "larger_than"];
-/// Locations to choose from.
-const LOCATIONS: [(&str, &str, &str); 2] = [
-    ("location", "Latest delivery location", "Any but Recoverable Items and quarantine"),
-    ("original_location", "Original delivery location", "Any"),
-];
-
-/// The fields that stand above the results; the others are folded.
-const FIRST: [&str; 5] = ["from", "from_domain", "subject", "mailbox", "since"];
 const COLUMNS: [Column; 9] = [
     Column::tick(),
     Column::lead("Subject"),
@@ -100,28 +56,36 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
 
 /// The page. `query` has the conditions, and after a refused submission also the rest of its form.
 async fn show(center: &Center, frame: &Frame, query: &Fields, problem: Option<&Problem>) -> Result<Response, Problem> {
-    let inputs = inputs(query);
-    let found = if inputs.is_empty() || !frame.may(Permission::Submit) {
-        None
-    } else {
-        // The action does not change what is found; the plan is made for the chosen one.
-        let submission = submission(query, inputs, Action::SoftDelete, SelectionMode::Query, Vec::new());
-        match submission {
-            Ok(submission) => Some(center.preview(&frame.who, submission, SHOWN).await),
-            Err(problem) => Some(Err(problem)),
-        }
+    let may_search = frame.may(Permission::Submit);
+    let looked = if may_search { look(center, frame, query, problem.is_some()).await } else { Looked::Nothing };
+    let failed = match &looked {
+        Looked::Refused(problem) => Some(problem),
+        Looked::Ended(end) => end.found.as_ref().err(),
+        Looked::Nothing | Looked::Cancelled | Looked::Running(_) => None,
     };
-    let failed = found.as_ref().and_then(|found| found.as_ref().err());
-    let mistakes = failed.map(mistakes).unwrap_or_default();
+    let mistakes = failed.map(query::mistakes).unwrap_or_default();
+    let shown = match (&looked, failed) {
+        (Looked::Nothing, _) => empty(
+            Icon::Search,
+            "Which messages do you mean?",
+            "Fill in one or more fields; messages must match all of them. Searching changes nothing.",
+        ),
+        (Looked::Cancelled, _) => searching::cancelled(query),
+        (Looked::Running(progress), _) => searching::progress(frame, query, *progress),
+        (_, Some(_)) if !mistakes.is_empty() => html! {},
+        (_, Some(problem)) => toast::problem(layout::in_words(problem)),
+        (Looked::Ended(end), _) => {
+            end.found.as_ref().map_or_else(|_| html! {}, |found| results(frame, query, found, end.at, problem))
+        }
+        (Looked::Refused(_), None) => html! {},
+    };
+    let is_found = matches!(&looked, Looked::Ended(end) if end.found.is_ok());
+    let every = if matches!(looked, Looked::Running(_)) { "1" } else { "0" };
     let body = html! {
-        @if frame.may(Permission::Submit) {
-            (form(query, &mistakes))
-            @if let Some(problem) = problem.filter(|_| !matches!(&found, Some(Ok(_)))) { (toast::problem(layout::in_words(problem))) }
-            @match &found {
-                None => (empty(Icon::Search, "Which messages do you mean?", "Fill in one or more fields; messages must match all of them. Searching changes nothing.")),
-                Some(Ok(found)) => (results(frame, query, found, problem)),
-                Some(Err(problem)) => { @if mistakes.is_empty() { (toast::problem(layout::in_words(problem))) } },
-            }
+        @if may_search {
+            (query::form(query, &mistakes))
+            @if let Some(problem) = problem.filter(|_| !is_found) { (toast::problem(layout::in_words(problem))) }
+            div #found data-live data-every=(every) { (shown) }
             (upload::form(frame))
         } @else {
             (empty(Icon::Search, "You need the role analyst to search", "Ask an administrator; the page People lists them."))
@@ -134,86 +98,48 @@ async fn show(center: &Center, frame: &Frame, query: &Fields, problem: Option<&P
     Ok(response)
 }
 
-/// The mistakes in the fields of the form, as far as the error names them.
-fn mistakes(problem: &Problem) -> Vec<Mistake> {
-    let Some(Error::Inputs(error)) = problem.error.as_deref() else { return Vec::new() };
-    let of = |wrong: &String| {
-        let (_, rest) = wrong.split_once('`')?;
-        let (name, says) = rest.split_once("`: ")?;
-        let field = name.replace('-', "_");
-        let known = FIELDS.iter().chain(&FURTHER).any(|(name, ..)| *name == field);
-        known.then(|| Mistake { field, says: says.to_owned() })
+/// What is known of the messages that the page asks for.
+enum Looked {
+    /// No condition is filled in.
+    Nothing,
+    /// The search was cancelled, and is not begun again by loading the page.
+    Cancelled,
+    /// The conditions cannot be searched for.
+    Refused(Problem),
+    Running(Progress),
+    Ended(Arc<End>),
+}
+
+/// Returns the search for these conditions, which begins if there is none. A page that is shown because of a problem
+/// waits for the result, since it has what was typed.
+async fn look(center: &Center, frame: &Frame, query: &Fields, is_problem: bool) -> Looked {
+    let conditions = query::conditions(query);
+    if conditions.is_empty() {
+        return Looked::Nothing;
+    }
+    let search = match center.searches().of(&frame.who.name, &conditions) {
+        Some(search) => search,
+        None if query.filled(searching::CANCELLED).is_some() => return Looked::Cancelled,
+        // The action does not change what is found; the plan is made for the chosen one.
+        None => match submission(query, query::inputs(query), Action::SoftDelete, SelectionMode::Query, Vec::new()) {
+            Ok(submission) => {
+                let (center, who) = (center.clone(), frame.who.clone());
+                let clock = Arc::clone(&center.site().clock);
+                let searches = center.clone();
+                searches.searches().begin(&frame.who.name, conditions, clock, |observer| async move {
+                    center.preview(&who, submission, SHOWN, &observer).await
+                })
+            }
+            Err(problem) => return Looked::Refused(problem),
+        },
     };
-    let found: Vec<Mistake> = error.wrong.iter().filter_map(of).collect();
-    // Errors that no field has are shown as a whole.
-    if found.len() == error.wrong.len() { found } else { Vec::new() }
-}
-
-fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
-    let kinds = LocationKind::ALL.map(LocationKind::as_str);
-    let further = || FIELDS.iter().filter(|(name, ..)| !FIRST.contains(name)).chain(&FURTHER);
-    let is_used = |name: &str| query.filled(name).is_some();
-    let is_open = further().any(|(name, ..)| is_used(name)) || LOCATIONS.iter().any(|(name, ..)| is_used(name));
-    html! {
-        form .filters method="get" action="/search" role="search" aria-label="Query" {
-            div .bar {
-                @for name in FIRST { @for field in FIELDS.iter().filter(|(of, ..)| *of == name) { (texts(query, field, mistakes)) } }
-                button { "Search" }
-                a .button.plain href="/search" { "Clear" }
-            }
-            details open[is_open] {
-                summary { "More conditions" }
-                div .fields {
-                    @for field in further() { (texts(query, field, mistakes)) }
-                    @for (name, label, any) in LOCATIONS {
-                        @for (place, value) in offered(query, name).into_iter().enumerate() {
-                            (field::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
-                        }
-                    }
-                }
-            }
-        }
+    match search.end(if is_problem { Duration::MAX } else { WAIT }).await {
+        Some(end) => Looked::Ended(end),
+        None => Looked::Running(search.progress()),
     }
 }
 
-/// The fields of one name. Each is one text, used as typed; a further one is an alternative.
-fn texts(query: &Fields, (name, label, example): &(&str, &str, &str), mistakes: &[Mistake]) -> Markup {
-    let wrong = mistakes.iter().find(|mistake| mistake.field == *name);
-    let values = offered(query, name);
-    let filled = values.len().saturating_sub(1).max(1);
-    html! {
-        div .texts {
-            @for (place, value) in values.iter().take(filled).enumerate() {
-                (field::text(name, &labelled(label, place), value, example, field::of(wrong, name).filter(|_| place == 0)))
-            }
-            @if let Some(value) = values.get(filled) {
-                details .or { summary { "or …" } (field::text(name, &labelled(label, filled), value, example, None)) }
-            }
-        }
-    }
-}
-
-/// Values of the fields of a name: those that are filled in, and an empty one to fill in.
-fn offered<'a>(query: &'a Fields, name: &'a str) -> Vec<&'a str> {
-    let mut values: Vec<&str> = query.all(name).filter(|value| !value.trim().is_empty()).collect();
-    if values.is_empty() || !SINGLE.contains(&name) {
-        values.push("");
-    }
-    values
-}
-
-fn labelled(label: &str, place: usize) -> String {
-    if place == 0 { label.to_owned() } else { format!("or: {label}") }
-}
-
-/// The conditions that are filled in, each text as typed.
-fn inputs(query: &Fields) -> Inputs {
-    let names = FIELDS.iter().chain(&FURTHER).map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
-    let filled = |name| query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| (name, value));
-    names.flat_map(filled).collect()
-}
-
-fn results(frame: &Frame, query: &Fields, found: &DryRun, problem: Option<&Problem>) -> Markup {
+fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem: Option<&Problem>) -> Markup {
     let total: u64 = found.by_location.values().sum();
     let plan = match &found.plan {
         Ok(plan) => plan,
@@ -222,7 +148,8 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, problem: Option<&Probl
     let list = html! {
         section aria-label="Results" {
             h2 { (counted(total, "message")) " in " (counted(plan.facts.mailboxes, "mailbox")) }
-            p .quiet { "Selection: " (text::selection(&found.in_words)) ". " (counted(found.searched, "mailbox")) " searched." }
+            p .quiet { "Selection: " (text::selection(&found.in_words)) ". " (counted(found.searched, "mailbox")) " searched "
+                (text::time(at)) ". " a href={ "/search/again?" (query::conditions(query)) } { "Search again" } }
             @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
             (findings::of_search(&plan.facts))
             @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (text::mail(obstacle)) } }
@@ -246,7 +173,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, problem: Option<&Probl
         @if total == 0 { (list) } @else {
             form method="post" action="/search/submit" {
                 (layout::form_token(frame))
-                @for (name, value) in inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
+                @for (name, value) in query::inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
                 input type="hidden" name="total" value=(total);
                 @let pane = pane::pane(&html! { "Take action" }, None, &action(frame, query, plan.counts.submitted, found, problem));
                 (pane::beside(&list, Some(&pane)))
@@ -358,7 +285,7 @@ async fn accept(center: &Center, frame: &Frame, fields: &Fields) -> Result<Respo
     // The ticks select the messages.
     let mode = optional("mode", fields.filled("mode"))?.unwrap_or(SelectionMode::Handpicked);
     let picked = fields.all("pick").map(read_picked).collect::<Result<Vec<_>, _>>()?;
-    let mut inputs = inputs(fields);
+    let mut inputs = query::inputs(fields);
     let many = picked.len() as u64;
     let picked = match mode {
         SelectionMode::Query if picked.is_empty() => Vec::new(),

@@ -160,9 +160,9 @@ impl HttpGrants {
         if is_batch
             && answer.status().is_success()
             && let (Some(tokens), Some(credential)) = (&endpoint.tokens, &credential)
-            && let Some(claims) = challenge::in_batch(&body)
+            && let Some(refused) = challenge::in_batch(&body)
         {
-            tokens.refuse_in_part(mailbox, credential, claims).await;
+            tokens.refuse_in_part(mailbox, credential, refused.claims).await;
         }
         let headers = incoming(answer.headers(), credential.as_ref());
         Ok(Response { status: answer.status().as_u16(), headers, body })

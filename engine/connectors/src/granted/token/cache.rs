@@ -408,7 +408,7 @@ mod tests {
         let claims = crate::granted::token::challenge::in_batch(
             br#"{"responses":[{"status":401,"headers":{"WWW-Authenticate":"Bearer error=insufficient_claims, claims=e30"}}]}"#,
         );
-        let claims = claims.unwrap();
+        let claims = claims.unwrap().claims;
         assert!(claims.is_some());
         let first = Secret::new(bench.get("ann", HOUR).await);
         assert!(bench.cache.refuse("ann", &first, claims.clone()).await);

@@ -110,18 +110,25 @@ struct Part {
     headers: BTreeMap<String, Value>,
 }
 
-/// Returns whether the answer to a batch has parts whose token was refused, with the claims that these demand. An answer
-/// that is not whole has none.
-pub(crate) fn in_batch(body: &[u8]) -> Option<Option<Claims>> {
+/// The token of parts of a batch was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RefusedParts {
+    /// The claims that they demand.
+    pub(crate) claims: Option<Claims>,
+}
+
+/// Returns the refusal of parts of a batch, if the answer has such parts. An answer that is not whole has none.
+pub(crate) fn in_batch(body: &[u8]) -> Option<RefusedParts> {
     // Most answers have no such status, and are not parsed twice.
     body.windows(3).any(|text| text == b"401").then_some(())?;
     let batch: Batch = serde_json::from_slice(body).ok()?;
     let mut refused = batch.responses.iter().filter(|part| part.status == UNAUTHORIZED).peekable();
     refused.peek()?;
-    Some(refused.find_map(|part| {
+    let claims = refused.find_map(|part| {
         let fields = part.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(WWW_AUTHENTICATE.as_str()));
         fields.filter_map(|(_, value)| value.as_str()).find_map(Claims::of_challenge)
-    }))
+    });
+    Some(RefusedParts { claims })
 }
 
 #[cfg(test)]
@@ -182,10 +189,10 @@ mod tests {
     fn parts_of_a_batch_that_were_refused() {
         let batch = |parts: &str| in_batch(format!("{{\"responses\":[{parts}]}}").as_bytes());
         assert_eq!(batch(r#"{"id":"1","status":200,"body":{"subject":"401"}}"#), None);
-        assert_eq!(batch(r#"{"id":"1","status":200},{"id":"2","status":401}"#), Some(None));
+        assert_eq!(batch(r#"{"id":"1","status":200},{"id":"2","status":401}"#), Some(RefusedParts { claims: None }));
         let value = format!(r#"Bearer error=\"insufficient_claims\", claims=\"{GIVEN}\""#);
         let demand = format!(r#"{{"id":"1","status":401,"headers":{{"WWW-Authenticate":"{value}"}}}}"#);
-        assert_eq!(batch(&demand).unwrap().unwrap().json(), MEANT);
+        assert_eq!(batch(&demand).unwrap().claims.unwrap().json(), MEANT);
         assert_eq!(in_batch(b"401"), None);
     }
 }

@@ -1,0 +1,147 @@
+//! The conditions of a search: their form, and what is filled in.
+
+use clawback_model::{Inputs, LocationKind};
+use clawback_runtime::Error;
+use maud::{Markup, html};
+
+use super::fields::Fields;
+use crate::design::field::{self, Mistake};
+use crate::problem::Problem;
+
+/// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
+const FIELDS: [(&str, &str, &str); 19] = [
+    ("from", "From address", "payroll@evil.example"),
+    ("from_domain", "From domain", "evil.example"),
+    ("subject", "Subject contains", "salary statement"),
+    ("to", "To or Cc", "ann@corp.example"),
+    ("message_id", "Message-ID", "<…@evil.example>"),
+    ("attachment_name", "Attachment name contains", "invoice.zip"),
+    ("url_host", "Link to host", "*.evil.example"),
+    ("body_contains", "Text contains", "confirm your account"),
+    ("attachment_sha256", "sha256 of an attachment", "64 hexadecimal digits"),
+    ("reply_to", "Reply-To", "collect@evil.example"),
+    ("like", "Copies of the root", "root1:… as `clawback examine` prints it"),
+    ("since", "Received in the last", "7d"),
+    ("received_after", "Received after", "2026-11-01T00:00:00Z"),
+    ("received_before", "Received before", "2026-11-30T00:00:00Z"),
+    ("mailbox", "Mailbox", "ann@corp.example"),
+    ("folder", "Folder", "INBOX"),
+    ("list_id", "List-Id contains", "news.example"),
+    ("larger_than", "Larger than (bytes)", "100000"),
+    ("flag", "IMAP flag", "\\Seen"),
+];
+
+/// Further fields, which are shown when they are asked for or one is filled in.
+const FURTHER: [(&str, &str, &str); 13] = [
+    ("from_name", "Sender's name contains", "Payroll"),
+    ("recipients", "Recipient", "ann@corp.example"),
+    ("subject_matches", "Subject matches", "^invoice \\d+$"),
+    ("from_matches", "From address matches", "^billing\\d*@"),
+    ("from_name_matches", "Sender's name matches", "pay ?roll"),
+    ("attachment_name_matches", "Attachment name matches", "\\.pdf\\.\\w+$"),
+    ("url_host_matches", "Host of a link matches", "^login-[a-z]+\\."),
+    ("url", "Link", "https://pay.evil.example/a"),
+    ("attachment_type", "Attachment of type", "image/*"),
+    ("envelope_from", "Envelope sender", "bounce@evil.example"),
+    ("delivered_to", "Delivered-To", "ann@corp.example"),
+    ("sender_ip", "Sent from network", "192.0.2.0/24"),
+    ("auth", "Result of authentication", "dmarc=fail"),
+];
+
+/// Inputs that take one value. For each of the others, an empty field is added after those that are filled in.
+const SINGLE: [&str; 6] = ["like", "since", "received_after", "received_before", "list_id", "larger_than"];
+/// Locations to choose from.
+const LOCATIONS: [(&str, &str, &str); 2] = [
+    ("location", "Latest delivery location", "Any but Recoverable Items and quarantine"),
+    ("original_location", "Original delivery location", "Any"),
+];
+
+/// The fields that stand above the results; the others are folded.
+const FIRST: [&str; 5] = ["from", "from_domain", "subject", "mailbox", "since"];
+/// The mistakes in the fields of the form, as far as the error names them.
+pub(super) fn mistakes(problem: &Problem) -> Vec<Mistake> {
+    let Some(Error::Inputs(error)) = problem.error.as_deref() else { return Vec::new() };
+    let of = |wrong: &String| {
+        let (_, rest) = wrong.split_once('`')?;
+        let (name, says) = rest.split_once("`: ")?;
+        let field = name.replace('-', "_");
+        let known = FIELDS.iter().chain(&FURTHER).any(|(name, ..)| *name == field);
+        known.then(|| Mistake { field, says: says.to_owned() })
+    };
+    let found: Vec<Mistake> = error.wrong.iter().filter_map(of).collect();
+    // Errors that no field has are shown as a whole.
+    if found.len() == error.wrong.len() { found } else { Vec::new() }
+}
+
+pub(super) fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
+    let kinds = LocationKind::ALL.map(LocationKind::as_str);
+    let further = || FIELDS.iter().filter(|(name, ..)| !FIRST.contains(name)).chain(&FURTHER);
+    let is_used = |name: &str| query.filled(name).is_some();
+    let is_open = further().any(|(name, ..)| is_used(name)) || LOCATIONS.iter().any(|(name, ..)| is_used(name));
+    html! {
+        form .filters method="get" action="/search/again" role="search" aria-label="Query" {
+            div .bar {
+                @for name in FIRST { @for field in FIELDS.iter().filter(|(of, ..)| *of == name) { (texts(query, field, mistakes)) } }
+                button { "Search" }
+                a .button.plain href="/search" { "Clear" }
+            }
+            details open[is_open] {
+                summary { "More conditions" }
+                div .fields {
+                    @for field in further() { (texts(query, field, mistakes)) }
+                    @for (name, label, any) in LOCATIONS {
+                        @for (place, value) in offered(query, name).into_iter().enumerate() {
+                            (field::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The fields of one name. Each is one text, used as typed; a further one is an alternative.
+fn texts(query: &Fields, (name, label, example): &(&str, &str, &str), mistakes: &[Mistake]) -> Markup {
+    let wrong = mistakes.iter().find(|mistake| mistake.field == *name);
+    let values = offered(query, name);
+    let filled = values.len().saturating_sub(1).max(1);
+    html! {
+        div .texts {
+            @for (place, value) in values.iter().take(filled).enumerate() {
+                (field::text(name, &labelled(label, place), value, example, field::of(wrong, name).filter(|_| place == 0)))
+            }
+            @if let Some(value) = values.get(filled) {
+                details .or { summary { "or …" } (field::text(name, &labelled(label, filled), value, example, None)) }
+            }
+        }
+    }
+}
+
+/// Values of the fields of a name: those that are filled in, and an empty one to fill in.
+fn offered<'a>(query: &'a Fields, name: &'a str) -> Vec<&'a str> {
+    let mut values: Vec<&str> = query.all(name).filter(|value| !value.trim().is_empty()).collect();
+    if values.is_empty() || !SINGLE.contains(&name) {
+        values.push("");
+    }
+    values
+}
+
+fn labelled(label: &str, place: usize) -> String {
+    if place == 0 { label.to_owned() } else { format!("or: {label}") }
+}
+
+/// The conditions that are filled in, each text as typed.
+pub(super) fn inputs(query: &Fields) -> Inputs {
+    let names = FIELDS.iter().chain(&FURTHER).map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
+    let filled = |name| query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| (name, value));
+    names.flat_map(filled).collect()
+}
+
+/// The conditions as a query of an address, by which searches are told apart.
+pub(super) fn conditions(query: &Fields) -> String {
+    let inputs = inputs(query);
+    let pairs = inputs
+        .pairs()
+        .map(|(name, value)| format!("{}={}", crate::access::encoded(name), crate::access::encoded(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
