@@ -4,7 +4,7 @@ use clawback_model::{Counts, Remediation, Status, visible};
 use maud::{Markup, html};
 
 use super::super::vote;
-use super::by_id;
+use super::linked::by_id;
 use crate::center::Center;
 use crate::design::numbers::{Number, numbers};
 use crate::design::pill::Tone;

@@ -4,6 +4,7 @@
 mod buttons;
 mod file;
 mod head;
+mod linked;
 mod messages;
 mod overview;
 mod records;
@@ -12,7 +13,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_app::Ballot;
 use clawback_model::{Decision, PlanDigest, Remediation, RemediationId, Status, Timestamp, visible};
-use maud::{Markup, html};
+use maud::html;
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
@@ -23,7 +24,7 @@ use crate::access::Caller;
 use crate::body::word;
 use crate::center::Center;
 use crate::design::tabs::{Tab, tabs};
-use crate::design::{confirmation, pill, text, toast};
+use crate::design::{confirmation, pill, toast};
 use crate::lookup::find;
 use crate::problem::Problem;
 
@@ -184,14 +185,4 @@ async fn carry_out(
 
 fn submitted(id: &RemediationId) -> Response {
     Redirect::to(&format!("/remediations/{id}?submitted=1")).into_response()
-}
-
-/// A link to another remediation by its ID.
-fn by_id(id: &impl std::fmt::Display) -> Markup {
-    html! { a href={ "/remediations/" (id) } { code { (id) } } }
-}
-
-/// Text that a person wrote, or a word that there is none.
-fn written(words: &str) -> Markup {
-    html! { @if words.trim().is_empty() { span .quiet { "None" } } @else { (text::lines(words)) } }
 }

@@ -9,7 +9,7 @@ use super::super::frame::Frame;
 use super::super::passkey::ToSign;
 use super::super::terms::terms;
 use super::super::vote::{self, Stance};
-use super::{by_id, written};
+use super::linked::{by_id, written};
 use crate::center::Center;
 use crate::design::words::{number, spoken, verb};
 use crate::design::{chart, facts, pill, text, toast};

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::super::fields::Fields;
 use super::super::layout;
-use super::by_id;
+use super::linked::by_id;
 use crate::body::optional;
 use crate::center::Center;
 use crate::design::empty::empty;
