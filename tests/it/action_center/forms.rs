@@ -110,7 +110,7 @@ fn boxes(page: &str) -> Vec<String> {
 const MANUAL: &str = include_str!("../../../workflows/manual.yaml");
 
 /// A desk with the playbook `manual`.
-async fn with_manual() -> Desk {
+pub(super) async fn with_manual() -> Desk {
     let Desk { store, .. } = desk().await;
     let folder = tempfile::tempdir().unwrap();
     let history = Store::open(&format!("sqlite:{}", folder.path().join("manual.db").display())).await.unwrap();

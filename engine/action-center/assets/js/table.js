@@ -20,7 +20,7 @@ const sortable = (root) => {
   for (const table of root.querySelectorAll("table[data-sorts]:not([data-ready])")) {
     table.dataset.ready = "";
     for (const head of table.tHead.rows[0].cells) {
-      if (head.classList.contains("tick") || head.textContent.trim() === "") continue;
+      if (head.querySelector(".unseen") || head.textContent.trim() === "") continue;
       const button = document.createElement("button");
       button.type = "button";
       button.title = "Sort the rows of this page";

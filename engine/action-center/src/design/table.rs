@@ -127,6 +127,15 @@ impl Column {
         Self { from: "from-1540", ..self }
     }
 
+    const fn width_class(self) -> &'static str {
+        if self.is_lead { "lead" } else { self.width.class() }
+    }
+
+    /// Whether its head is for screen readers only.
+    const fn is_bare(self) -> bool {
+        matches!(self.width, Width::Tick | Width::Icon)
+    }
+
     fn classes(self) -> Option<String> {
         let of = [
             if self.width == Width::Count { "number" } else { "" },
@@ -203,12 +212,12 @@ impl Render for Table<'_> {
                 aria-label=[self.scrolls.then_some(self.caption)] {
                 table data-sorts aria-label=(self.caption) {
                     colgroup { @for column in self.columns {
-                        col class={ (column.width.class()) " " (column.from) };
+                        col class={ (column.width_class()) " " (column.from) };
                     } }
                     thead { tr { @for column in self.columns {
                         th scope="col" class=[column.classes()] {
-                            @if column.width == Width::Tick { input type="checkbox" data-all="pick" hidden aria-label="Select all on this page"; span .unseen { (column.name) } }
-                            @else { (column.name) }
+                            @if column.width == Width::Tick { input type="checkbox" data-all="pick" hidden aria-label="Select all on this page"; }
+                            @if column.is_bare() { span .unseen { (column.name) } } @else { (column.name) }
                         }
                     } } }
                     tbody { @for row in &self.rows {

@@ -35,7 +35,7 @@ const MOST_DAYS: u64 = 36_500;
 const TIMES: [(&str, &str); 4] =
     [("1", "Last day"), ("7", "Last week"), ("30", "Last 30 days"), ("182", "Last 6 months")];
 /// The filters that a reader sets, each with its label.
-const FILTERS: [(&str, &str); 11] = [
+const FILTERS: [(&str, &str); 12] = [
     ("name", "Name"),
     ("status", "Status"),
     ("action_type", "Action"),
@@ -45,6 +45,7 @@ const FILTERS: [(&str, &str); 11] = [
     ("action_source", "Source"),
     ("decided_by", "Decided by"),
     ("requested_by", "Requested by"),
+    ("playbook", "Playbook"),
     ("mailbox", "Mailbox"),
     ("message_id", "Message-ID"),
 ];

@@ -119,8 +119,7 @@ async fn show(
             a .button.plain href={ "/pending?after=" (next) } { "Older" }
         } }
     };
-    let head =
-        html! { h1 { "Pending" } @if !all.is_empty() { span .quiet { (counted(all.len() as u64, "remediation")) } } };
+    let head = html! { h1 { "Pending" } span #pending-total .quiet data-live { @if !all.is_empty() { (counted(all.len() as u64, "remediation")) } } };
     let mut response = layout::page_with(frame, "/pending", "Pending", &head, &pane::beside(&list, pane.as_ref()));
     if let Some(problem) = problem {
         layout::of_problem(&mut response, problem);

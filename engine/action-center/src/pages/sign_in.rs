@@ -34,10 +34,10 @@ const LONGEST_ANSWER: usize = 200;
 pub(crate) async fn page(State(center): State<Center>, Asked(query): Asked) -> Shown {
     let oidc = center.settings().oidc.as_deref();
     let nobody = oidc.is_none() && !center.site().history.has_accounts().await?;
-    Ok(layout::plain("Sign in", &form(query.get("next"), oidc, None, nobody)))
+    Ok(layout::plain("Sign in", &form(query.get("next"), "", oidc, None, nobody)))
 }
 
-fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) -> Markup {
+fn form(next: &str, name: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) -> Markup {
     html! {
         @if let Some(problem) = problem { (toast::problem(problem)) }
         @if let Some(oidc) = oidc {
@@ -49,7 +49,7 @@ fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) ->
         }
         form .form method="post" action="/sign-in" {
             input type="hidden" name="next" value=(local(next));
-            label { "Name" input type="text" name="name" autocomplete="username" required autofocus; }
+            label { "Name" input type="text" name="name" value=(name) autocomplete="username" required autofocus; }
             label { "Password" input type="password" name="password" autocomplete="current-password" required; }
             button { "Sign in" }
         }
@@ -83,7 +83,7 @@ pub(crate) async fn submit(
             let refused = Refused { known: None, named, source, method: &method, uri: &uri, problem: &problem };
             refusal_log::note(&center, &refused).await;
             let oidc = center.settings().oidc.as_deref();
-            let form = form(fields.get("next"), oidc, Some(&layout::in_words(&problem)), false);
+            let form = form(fields.get("next"), name, oidc, Some(&layout::in_words(&problem)), false);
             let mut response = layout::plain("Sign in", &form);
             *response.status_mut() = problem.status();
             Ok(response)

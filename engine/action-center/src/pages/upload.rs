@@ -54,14 +54,12 @@ fn form_with(frame: &Frame, attached: &Markup) -> Markup {
     html! { @if frame.may(Permission::Submit) {
         section aria-label="Message file" {
             h2 { "Investigate a message in a file" }
-            form method="post" action="/search/file" enctype="multipart/form-data" {
+            form .form.card method="post" action="/search/file" enctype="multipart/form-data" {
                 (layout::form_token(frame))
-                div .fields {
                     label { "Message file (.eml or .msg), at most " (LARGEST_MESSAGE >> 20) " MiB"
                         input type="file" name="message" accept=".eml,.msg,message/rfc822,application/vnd.ms-outlook" required; }
                     (attached)
-                }
-                p .note { "The message is examined and not kept. Its copies are searched for, and a plan to remove them is made." }
+                p .hint { "The message is examined and not kept. Its copies are searched for, and a plan to remove them is made." }
                 div .row { button { "Investigate" } }
             }
         }

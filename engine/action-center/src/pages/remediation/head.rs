@@ -47,12 +47,11 @@ fn four(remediation: &Remediation) -> [Number; 4] {
     let other = submitted - succeeded - failed - open;
     let waiting = match remediation.status {
         Status::Rejected | Status::Expired | Status::Failed => "not acted on",
-        status if status.is_final() => "none is open",
+        status if status.is_final() => "",
         _ => "not acted on yet",
     };
     let number = |label, count, remark: String, tone| Number { label, count, remark, tone };
-    let others =
-        if other == 0 { String::new() } else { format!("{} not found, moved or left out", self::number(other)) };
+    let others = if other == 0 { String::new() } else { format!("{} with another outcome", self::number(other)) };
     [
         number("Messages", submitted, mailboxes.unwrap_or_default(), Tone::Quiet),
         number(
@@ -129,7 +128,7 @@ fn steps(remediation: &Remediation, speed: Option<u64>) -> [Step; 4] {
     } };
     let plan = html! { @if let Some(plan) = &remediation.plan {
         (counted(counts.submitted, "message"))
-        @if let Some(searched) = plan.facts.searched { " in " (counted(searched, "mailbox")) " searched" }
+        @if let Some(searched) = plan.facts.searched { ", " (counted(searched, "mailbox")) " searched" }
     } @else if planned == State::Now { "since " (text::time(remediation.updated_at)) } };
     [
         Step { name: if planned == State::Done { "Planned" } else { "Planning" }, state: planned, says: plan },

@@ -24,14 +24,14 @@ const PAGE: u32 = 100;
 const OPEN: &str = "open";
 const COLUMNS: [Column; 9] = [
     Column::lead("Subject"),
-    Column::long("From").at_960(),
+    Column::long("From").at_1240(),
     Column::long("Mailbox"),
-    Column::time("Received").at_1240(),
-    Column::short("Found in").at_960(),
+    Column::time("Received").at_1840(),
+    Column::short("Found in").at_1540(),
     Column::medium("Outcome"),
     Column::medium("Reason"),
     Column::short("Moved to"),
-    Column::medium("Script").at_1540(),
+    Column::medium("Script").at_1840(),
 ];
 
 /// The tab.
@@ -64,7 +64,7 @@ pub(super) async fn tab(
     let reads = frame.may(Permission::Examine);
     let mut columns = COLUMNS.to_vec();
     if reads {
-        columns.push(Column::short("Content"));
+        columns.push(Column::icon("View"));
     }
     let rows: Vec<Row> = pairs.iter().map(|pair| row(frame, remediation, pair, reads)).collect();
     let kept = query.query_without(&["tab", "after", "from"]);
@@ -175,7 +175,7 @@ fn row(frame: &Frame, remediation: &Remediation, (target, outcome): &(Target, Op
         cells.push(html! {
             form method="post" action={ "/remediations/" (remediation.id) "/messages/" (target.seq) } {
                 (layout::form_token(frame))
-                button .plain.small aria-label={ "View message " (target.seq) } { "View" }
+                button .plain.small title="View" aria-label={ "View message " (target.seq) } { (Icon::Mail) }
             }
         });
     }

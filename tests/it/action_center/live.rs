@@ -1,0 +1,45 @@
+//! Live pages in Chromium: what others do appears without a reload, and what is ticked stays; a lost session is said.
+
+use clawback_model::{PrincipalKind, Role};
+use clawback_tests::center::PASSWORD;
+use clawback_tests::chromium::Chromium;
+use serde_json::json;
+
+use super::desk;
+use super::served::Served;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_follows_what_others_do() {
+    let desk = desk().await;
+    let (first, digest) = desk.pending().await;
+    desk.store.deliver("u3@corp.example", super::SENDER, "Salary", super::NOON);
+    let (second, _) = desk.pending().await;
+    let _ = desk.center.add("eve", PrincipalKind::Person, &Role::ALL).await;
+    desk.center.password("eve").await;
+    let served = Served::start(&desk).await;
+    let browser = Chromium::start(1280, 900).await;
+    let at = |page: &str| format!("http://{}{page}", served.address);
+    browser.go(&at("/sign-in")).await;
+    browser.fill("name", "eve").await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("2 remediations").await;
+    let tick = format!("input[name=pick][value^='{second}']");
+    browser.click(&tick).await;
+    browser.sees("1 selected").await;
+    browser.run("window.here = true").await;
+    let vote = json!({ "plan_digest": digest });
+    let voted = desk.center.call(&desk.ben, "POST", &format!("/api/v1/remediations/{first}/reject"), Some(vote)).await;
+    assert_eq!(voted.status, 200, "{}", voted.text);
+    browser.sees("1 remediation,").await;
+    let kept = browser
+        .run(&format!("return [window.here, document.querySelector(\"{tick}\").checked, document.activeElement.value]"))
+        .await;
+    assert_eq!((&kept[0], &kept[1]), (&json!(true), &json!(true)), "{kept}");
+    assert!(kept[2].as_str().is_some_and(|value| value.starts_with(&second)), "the focus stays: {kept}");
+    // A new password ends the session.
+    desk.center.password("eve").await;
+    browser.sees("Not live: you are signed out.").await;
+    drop(browser);
+    served.stop().await;
+}
