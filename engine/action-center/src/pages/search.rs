@@ -214,7 +214,7 @@ fn table(sample: &[Target], query: &Fields, may_submit: bool) -> Markup {
             findings::script_words(target),
             html! { @if may_submit {
                 button .plain.small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
-                    aria-label={ "Find copies of message " (place + 1) } title="Find copies" { (Icon::Search) }
+                    aria-label={ "Find and remove copies of message " (place + 1) } title="Find and remove copies" { (Icon::Search) }
             } },
         ])
     };
@@ -247,7 +247,12 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
     let mode = sent.filled("mode").unwrap_or("handpicked");
     let modes = [
         ("handpicked", html! { "Selected messages" span .hint { "up to 100" } }),
-        ("query", html! { "All " (number(submitted)) " results" }),
+        (
+            "query",
+            html! { "All " (number(submitted)) " results" @if let Some(rule) = &found.approval {
+                span .hint { (counted(rule.votes.into(), "approval")) @if rule.two_step { " by somebody else" } " first" }
+            } },
+        ),
         ("query-with-exclusions", html! { "All except selected" span .hint { "up to 100 of 1,000" } }),
     ];
     html! {
@@ -264,9 +269,7 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
             label { "Remediation name" input type="text" name="name" required maxlength="200" value=(sent.get("name")) autocomplete="off"; }
             (field::choice("severity", "Severity", None, &severities, sent.filled("severity").unwrap_or("high")))
             (field::lines("description", "Description", sent.get("description"), 2_000))
-            @if let Some(rule) = &found.approval {
-                p .hint { "All results need " (counted(rule.votes.into(), "approval")) @if rule.two_step { " by somebody else" } " before anything is done." }
-            }
+            p .hint { "For fewer messages, the playbook " a href="/playbooks/manual" { "manual" } " may need no approval: then they are acted on at once." }
             button data-act data-total=(submitted) { "Submit" }
         }
     }
@@ -332,11 +335,29 @@ fn confirm(frame: &Frame, fields: &Fields, messages: u64) -> Response {
     layout::page(frame, "/search", &format!("{label}?"), &html! { (body) })
 }
 
-/// Starts an investigation whose root is one message of the results.
+/// Starts an investigation whose root is one message of the results, once it is confirmed: its playbook removes copies.
 pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let picked = read_picked(fields.get("investigate"))?;
+    if !confirmation::is_confirmed(fields.get(confirmation::field())) {
+        let frame = Frame::load(&center, caller).await?;
+        return Ok(confirm_investigation(&frame, &fields, &picked));
+    }
     let features = center.api().examine_picked(&caller.who, &picked).await?;
     Ok(upload::investigation(&center, &caller.who, &features, ActionSource::Explorer).await?)
+}
+
+fn confirm_investigation(frame: &Frame, fields: &Fields, picked: &Picked) -> Response {
+    let facts = html! {
+        p { "The copies of the message " code { (text::mail(&picked.message_id)) } " in " (text::mail(&picked.mailbox))
+            " are searched for in all mailboxes, by its text, sender, subject, links and files." }
+        p { strong { "Copies are soft-deleted." } " The playbook " a href="/playbooks/investigate" { "investigate" }
+            " decides whether an approval comes first; for a few copies that are sure it needs none." }
+    };
+    let kept = |name: &&str| matches!(*name, "form_token" | "investigate");
+    let fields = fields.pairs().filter(|(name, _)| kept(name)).collect();
+    let (label, back) = ("Find and remove copies", "/search");
+    let body = Confirmation { address: "/search/investigate", fields, facts, label, is_danger: true, back };
+    layout::page(frame, "/search", "Find and remove copies?", &html! { (body) })
 }
 
 /// Picked messages are found by their own list; the mailboxes narrow the search and are recorded. Hidden folders are
