@@ -215,6 +215,11 @@ impl Graph {
         self.site().tokens.demanded = Some(claims);
     }
 
+    /// Lets tokens lack the claims that were requested from now on.
+    pub fn ignore_claims(&self) {
+        self.site().tokens.ignores_claims = true;
+    }
+
     /// Refuses the tokens issued so far in parts of batches, and nowhere else.
     pub fn refuse_in_parts(&self) {
         let mut site = self.site();
@@ -319,8 +324,8 @@ async fn serve(
     if target.ends_with("/oauth2/v2.0/token") {
         let (status, body) = {
             let mut site = graph.site();
-            let options = site.options.clone();
-            site.tokens.issue(&body, &options)
+            let lifetime = site.options.token_lifetime;
+            site.tokens.issue(&body, lifetime)
         };
         let answer = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
         return answer.body(Body::from(body.to_string())).unwrap();

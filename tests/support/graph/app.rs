@@ -1,13 +1,12 @@
 //! The application in the directory and its tokens (RFC 6749 4.4).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 use super::request::decoded;
-use super::site::Options;
 
 /// The name of the application.
 pub const CLIENT: &str = "0f7b2c1e-clawback";
@@ -39,14 +38,15 @@ pub(super) struct Tokens {
     issued: Vec<Issued>,
     /// The claims that a token needs.
     pub(super) demanded: Option<Value>,
+    /// Whether tokens lack the claims that were requested.
+    pub(super) ignores_claims: bool,
     /// So many of the first tokens are refused in parts of batches.
     pub(super) refused_in_parts: usize,
 }
 
 impl Tokens {
     /// Answers a request to the token endpoint.
-    pub(super) fn issue(&mut self, form: &[u8], options: &Options) -> (StatusCode, Value) {
-        let lifetime = options.token_lifetime;
+    pub(super) fn issue(&mut self, form: &[u8], lifetime: Duration) -> (StatusCode, Value) {
         let form = String::from_utf8_lossy(form).into_owned();
         let field = |name: &str| {
             let fields = form.split('&').filter_map(|field| field.split_once('='));
@@ -64,7 +64,7 @@ impl Tokens {
         }
         let token = format!("eyJ0b2tlbiI6{}.graph-token", self.issued.len());
         let claims =
-            field("claims").filter(|_| options.keeps_claims).and_then(|claims| serde_json::from_str(&claims).ok());
+            field("claims").filter(|_| !self.ignores_claims).and_then(|claims| serde_json::from_str(&claims).ok());
         self.issued.push(Issued { token: token.clone(), until: Instant::now() + lifetime, claims });
         let seconds = lifetime.as_secs();
         (StatusCode::OK, json!({ "token_type": "Bearer", "expires_in": seconds, "access_token": token }))

@@ -29,8 +29,6 @@ pub struct Options {
     pub latency: Duration,
     /// How long a token is good.
     pub token_lifetime: Duration,
-    /// Whether tokens have the claims that were requested.
-    pub keeps_claims: bool,
 }
 
 impl Default for Options {
@@ -45,7 +43,6 @@ impl Default for Options {
             keeps_categories: true,
             latency: Duration::ZERO,
             token_lifetime: Duration::from_hours(1),
-            keeps_claims: true,
         }
     }
 }

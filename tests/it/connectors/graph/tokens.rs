@@ -59,7 +59,7 @@ async fn claims_that_no_token_has_are_demanded_once() {
     let (graph, store, _folder) = start(Options::default(), &[ANN]).await;
     assert!(search(&*store, ANN, &Query::default(), 10).await.is_empty());
     graph.demand_claims(json!({ "access_token": { "acrs": { "essential": true, "value": "c1" } } }));
-    graph.behave(|options| options.keeps_claims = false);
+    graph.ignore_claims();
     for _ in 0..3 {
         let refused = store.search(&ANN.into(), &Query::default(), None, 10).await.unwrap_err();
         let CallError::Denied { detail, .. } = &refused else { panic!("{refused}") };
