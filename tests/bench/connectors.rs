@@ -10,6 +10,8 @@
 
 #[path = "connectors/hunt.rs"]
 mod hunt;
+#[path = "connectors/lazy_jmap.rs"]
+mod lazy_jmap;
 #[path = "connectors/memory.rs"]
 mod memory;
 #[path = "connectors/stand_in.rs"]

@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64URL_NOPAD;
 use tempfile::TempDir;
@@ -122,7 +121,7 @@ impl Cyrus {
     /// # Panics
     /// If openssl does not sign it.
     pub fn token(&self, user: &str) -> String {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let seconds = super::gmail::now() / 1_000;
         let encode = |text: String| BASE64URL_NOPAD.encode(text.as_bytes());
         let head = encode(r#"{"alg":"RS256","typ":"JWT"}"#.to_owned());
         let signed = format!("{head}.{}", encode(format!(r#"{{"sub":"{user}","iat":{seconds}}}"#)));

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 4;
 const EVIL: &str = "evil@phish.example";
 const RECEIVED: i64 = 1_795_000_000;
 
-/// The script: session, then one request for folders, messages and senders, then the header of hits.
+/// The script: session, to which the server redirects, then one request for folders, messages and senders, then the header of hits.
 struct Script {
     client: Client<HttpConnector, Body>,
     /// Of each mailbox. Signing them is no part of the times; the connector signs its own.
@@ -36,6 +36,9 @@ impl Script {
     async fn send(&self, request: axum::http::request::Builder, body: Body) -> Value {
         let request = request.header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
         let answer = self.client.request(request).await.unwrap();
+        if answer.status().is_redirection() {
+            return Value::Null;
+        }
         assert!(answer.status().is_success(), "{}", answer.status());
         serde_json::from_slice(&to_bytes(Body::new(answer.into_body()), 1 << 24).await.unwrap()).unwrap()
     }
@@ -43,8 +46,13 @@ impl Script {
     async fn mailbox(&self, server: SocketAddr, token: &str) -> usize {
         let authorized =
             |request: axum::http::request::Builder| request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        let session =
-            self.send(authorized(Request::get(format!("http://{server}/.well-known/jmap"))), Body::empty()).await;
+        let get = async |path: &str| {
+            self.send(authorized(Request::get(format!("http://{server}{path}"))), Body::empty()).await
+        };
+        let session = match get("/.well-known/jmap").await {
+            Value::Null => get("/jmap/").await,
+            session => session,
+        };
         let account = &session["primaryAccounts"]["urn:ietf:params:jmap:mail"];
         let post = async |calls: Value| {
             let using = ["urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail"];
@@ -89,8 +97,8 @@ fn config(server: &Cyrus, address: SocketAddr) -> String {
     let names: Vec<String> = server.access().mailboxes;
     format!(
         "connector = \"jmap\"\nmailboxes = {names:?}\n[endpoints.api]\nurl = \"http://{address}\"\n\
-         allow-private-network = true\n[endpoints.api.auth]\nkind = \"jwt\"\nkey-file = {:?}\n",
-        server.token_key()
+         allow-private-network = true\n[endpoints.api.auth]\nkind = \"jwt\"\nkey-file = \"{}\"\n",
+        server.token_key().display()
     )
 }
 

@@ -39,13 +39,12 @@ impl Site {
             fs::create_dir_all(folder.path().join("mail").join(mailbox).join("inbox")).unwrap();
         }
         let text = format!(
-            "connector = {{ path = {component:?}, sha256 = \"{}\" }}\ndirectory = {:?}",
+            "connector = {{ path = \"{}\", sha256 = \"{}\" }}\ndirectory = \"{}\"",
+            component.display(),
             Digest::of(&bytes),
-            folder.path().join("mail"),
+            folder.path().join("mail").display(),
         );
-        let began = Instant::now();
         let store = host.load("files", &config(&text)).await.unwrap();
-        println!("{} bytes, compiled and described in {:?}", bytes.len(), began.elapsed());
         Self { folder, store }
     }
 
