@@ -32,6 +32,8 @@ pub const PASSWORD: &str = "secret-of-a-user";
 pub const ADMIN: &str = "admin";
 /// The administrator's password.
 pub const ADMIN_PASSWORD: &str = "secret-of-the-admin";
+/// The password of the API, for the user `doveadm`.
+pub const API_PASSWORD: &str = "secret-of-the-api";
 /// How often other programs may take the ports between our choice and the server's bind.
 const PORT_ATTEMPTS: usize = 5;
 
@@ -104,6 +106,8 @@ pub struct Options {
     pub logins: Logins,
     /// Plugins that change what clients see.
     pub plugins: Vec<Plugin>,
+    /// Offer `doveadm` over HTTP, at [`Dovecot::api`].
+    pub has_api: bool,
     /// Further lines of the configuration.
     pub extra: String,
 }
@@ -119,6 +123,7 @@ pub struct Dovecot {
     process: Supervised,
     plain: SocketAddr,
     imaps: SocketAddr,
+    api: SocketAddr,
     owner: Owner,
     mail: PathBuf,
     format: Format,
@@ -159,11 +164,11 @@ impl Dovecot {
 
         let mut refused = String::new();
         for _ in 0..PORT_ATTEMPTS {
-            let (plain, imaps) = (free_port()?, free_port()?);
+            let (plain, imaps, api) = (free_port()?, free_port()?, free_port()?);
             let greeting = format!("{} at {}", path.display(), plain.port());
             fs::write(
                 path.join("dovecot.conf"),
-                configuration::text(path, &mail, options, &owner, [plain, imaps], &greeting),
+                configuration::text(path, &mail, options, &owner, [plain, imaps, api], &greeting),
             )?;
             fs::write(path.join("log"), "")?;
             chown(path.join("log"), Some(owner.uid), Some(owner.gid))?;
@@ -178,6 +183,7 @@ impl Dovecot {
                         process,
                         plain,
                         imaps,
+                        api,
                         owner,
                         mail,
                         format: options.format,
@@ -205,6 +211,11 @@ impl Dovecot {
     /// The address for TLS from the first byte.
     pub fn imaps(&self) -> SocketAddr {
         self.imaps
+    }
+
+    /// The address of the API. Needs [`Options::has_api`].
+    pub fn api(&self) -> SocketAddr {
+        self.api
     }
 
     /// The number of its users.

@@ -9,6 +9,7 @@ pub mod committed;
 pub mod contract;
 pub mod courier;
 pub mod cyrus;
+pub mod doveadm_proxy;
 pub mod dovecot;
 pub mod fake_store;
 pub mod gmail;

@@ -10,7 +10,12 @@ pub(crate) struct Embedded {
 }
 
 /// All built-in connectors.
-pub(crate) const EMBEDDED: [Embedded; 5] = [
+pub(crate) const EMBEDDED: [Embedded; 6] = [
+    Embedded {
+        name: "doveadm",
+        bytes: include_bytes!("../../../plugins/dist/doveadm.wasm"),
+        manifest: include_str!("../../../plugins/dist/doveadm.toml"),
+    },
     Embedded {
         name: "gmail",
         bytes: include_bytes!("../../../plugins/dist/gmail.wasm"),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::EndpointLimits;
 
@@ -58,9 +58,27 @@ pub(crate) struct Endpoint {
     /// The paths that take a batch: a JSON object with `requests`, each of which is checked like a request.
     #[serde(default)]
     pub(crate) batches: Vec<String>,
+    /// The path that takes a list of commands, each of which is checked. With it, no paths name none.
+    #[serde(default)]
+    pub(crate) commands: Option<Commands>,
     /// The limits that every server of this kind needs.
     #[serde(default)]
     pub(crate) limits: EndpointLimits,
+}
+
+/// A path that takes a JSON list of commands: name, parameters, tag. One parameter is the mailbox that a command is for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Commands {
+    /// The path.
+    pub(crate) path: String,
+    /// The name of that parameter. In a call for a mailbox, each command has it with the name of the mailbox.
+    pub(crate) owner: String,
+    /// The commands of calls for a mailbox, with their further parameters.
+    pub(crate) of_mailbox: BTreeMap<String, Vec<String>>,
+    /// The commands of calls for the whole store, with their parameters.
+    #[serde(default)]
+    pub(crate) of_store: BTreeMap<String, Vec<String>>,
 }
 
 impl Endpoint {

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::process::{Command, ExitCode};
 
 /// Each store, and the beginning of the names of its tests.
-const STORES: [(&str, &str); 6] = [
+const STORES: [(&str, &str); 7] = [
+    ("doveadm", "connectors::doveadm::the_contract"),
     ("fake", "connectors::conformance::the_store"),
     ("gmail", "connectors::gmail::the_contract"),
     ("graph", "connectors::graph::contract::the_graph_connector"),

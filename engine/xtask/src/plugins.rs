@@ -18,7 +18,8 @@ use crate::test::say;
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The package in the guests' workspace, the file of its library, and its place in `plugins/dist`.
-const GUESTS: [(&str, &str, &str); 6] = [
+const GUESTS: [(&str, &str, &str); 7] = [
+    ("clawback-connector-doveadm", "clawback_connector_doveadm.wasm", "doveadm.wasm"),
     ("clawback-connector-gmail", "clawback_connector_gmail.wasm", "gmail.wasm"),
     ("clawback-connector-graph", "clawback_connector_graph.wasm", "graph.wasm"),
     ("clawback-connector-imap", "clawback_connector_imap.wasm", "imap.wasm"),

@@ -25,16 +25,12 @@
 //! Cyrus 3.6 has under the name `rawheaders`; other versions find nothing by that name.
 
 use chrono::{DateTime, Days, NaiveDate};
-use clawback_connector_sdk::{host::MailStream, types::Query};
+use clawback_connector_sdk::{host::MailStream, needle, types::Query};
 
 use crate::{command::Part, session::Session};
 
 /// The values of one condition in one SEARCH, because the length of lines is limited.
 const A_SEARCH: usize = 50;
-/// Almost every address contains one of these.
-const VOWELS: [&str; 4] = ["a", "e", "i", "o"];
-/// The words of one half of an address; more make a search slower and hardly more selective.
-const WORDS: usize = 3;
 
 /// One search key, or several that must all hold.
 type Key = Vec<Part>;
@@ -76,7 +72,7 @@ pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>, compared: C
     let mut keys = Vec::new();
     let (mut has_nameless, mut has_hidden) = (false, false);
     for id in ids {
-        match longest_run(id) {
+        match needle::of_message_id(id) {
             Some(run) => keys.push(message_id(run, compared)),
             // The server decodes it, and what remains of it is unknown.
             None if id.contains("=?") => has_hidden = true,
@@ -117,18 +113,28 @@ fn searches(query: &Query, is_utf8: bool, has_text: bool, compared: Compared) ->
     let mut lists: Vec<Vec<Key>> = Vec::new();
     if has_text && compared == Compared::Every {
         let from = |word: &str| header("From", word);
-        push(&mut lists, &query.from_address, |value| address(value, &from), || undecoded("From", is_utf8));
-        push(&mut lists, &query.from_domain, |value| domain(value, &from), || undecoded("From", is_utf8));
+        push(
+            &mut lists,
+            &query.from_address,
+            |value| words(&needle::of_address(value), &from),
+            || undecoded("From", is_utf8),
+        );
+        push(
+            &mut lists,
+            &query.from_domain,
+            |value| words(&needle::of_domain(value), &from),
+            || undecoded("From", is_utf8),
+        );
         let to = |word: &str| any(vec![header("To", word), header("Cc", word)]);
         push(
             &mut lists,
             &query.to_address,
-            |value| address(value, &to),
+            |value| words(&needle::of_address(value), &to),
             || [undecoded("To", is_utf8), undecoded("Cc", is_utf8)].concat(),
         );
     }
     if has_text {
-        let key = |value: &String| longest_run(value).map(|run| message_id(run, compared));
+        let key = |value: &String| needle::of_message_id(value).map(|run| message_id(run, compared));
         push(&mut lists, &query.message_id, key, Vec::new);
     }
     // One list may need several searches; a second list that is too long is not used.
@@ -155,50 +161,18 @@ fn push<T>(lists: &mut Vec<Vec<Key>>, values: &[T], key: impl Fn(&T) -> Option<K
 
 /// Returns keys for messages whose field of addresses the server could not decode, as far as keys can select them.
 fn undecoded(name: &str, is_utf8: bool) -> Vec<Key> {
-    let mut keys = vec![header(name, "=?"), header(name, "\\")];
-    if is_utf8 {
-        keys.push(header(name, "\u{fffd}"));
-    }
-    let no_vowel = VOWELS.iter().map(|vowel| [vec![Part::Raw("NOT ".into())], header(name, vowel)].concat());
+    let texts = needle::UNDECODED.into_iter().filter(|text| is_utf8 || text.is_ascii());
+    let mut keys: Vec<Key> = texts.map(|text| header(name, text)).collect();
+    let no_vowel = needle::VOWELS.iter().map(|vowel| [vec![Part::Raw("NOT ".into())], header(name, vowel)].concat());
     // Many messages have no recipients.
     let has_field = (name != "From").then(|| header(name, ""));
     keys.push(all(has_field.into_iter().chain(no_vowel).collect()));
     keys
 }
 
-/// Returns keys for both halves of an address.
-fn address(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
-    let (local, domain_of) = value.rsplit_once('@').unwrap_or(("", value));
-    let local = words(local.split(|character: char| !character.is_ascii_alphanumeric()), key);
-    let keys: Vec<Key> = local.into_iter().chain(domain(domain_of, key)).collect();
-    (!keys.is_empty()).then(|| all(keys))
-}
-
-/// Returns keys for the labels of a domain. A label beyond ASCII may have either spelling in the field.
-fn domain(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
-    let is_same = |label: &&str| !label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
-    let labels = value.split('.').filter(is_same);
-    words(labels.flat_map(|label| label.split(|character: char| !character.is_ascii_graphic())), key)
-}
-
-/// Returns keys for the longest of these words. `None` if none can be a key.
-fn words<'a>(words: impl Iterator<Item = &'a str>, key: &dyn Fn(&str) -> Key) -> Option<Key> {
-    let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    words.truncate(WORDS);
-    (!words.is_empty()).then(|| all(words.into_iter().map(key).collect()))
-}
-
-/// Returns the longest part of a Message-ID that is plain text, because senders put anything there. A server may decode
-/// what looks like an encoded word.
-fn longest_run(id: &str) -> Option<&str> {
-    let (before, after) = match (id.find("=?"), id.rfind("?=")) {
-        (Some(start), Some(end)) => (&id[..start], id.get(end + 2..).unwrap_or_default()),
-        (Some(start), None) => (&id[..start], ""),
-        _ => (id, ""),
-    };
-    let runs = [before, after].into_iter().flat_map(|part| part.split(|character: char| !character.is_ascii_graphic()));
-    runs.max_by_key(|run| run.len()).filter(|run| run.len() > 2)
+/// Returns a key for all of these words. `None` if there are none.
+fn words(words: &[&str], key: &dyn Fn(&str) -> Key) -> Option<Key> {
+    (!words.is_empty()).then(|| all(words.iter().map(|word| key(word)).collect()))
 }
 
 fn message_id(run: &str, compared: Compared) -> Key {

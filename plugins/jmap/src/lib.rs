@@ -15,7 +15,6 @@ mod attached;
 mod connector;
 mod cursor;
 mod email;
-mod fields;
 mod folder;
 mod label;
 mod locate;

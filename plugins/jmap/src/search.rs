@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_connector_sdk::{
+    attachment, fields,
     header::{self, Stored},
     host::{Host, Http, Memo},
     matching,
@@ -21,7 +22,6 @@ use crate::{
     attached,
     cursor::Cursor,
     email::{self, Email},
-    fields,
     folder::{self, Folder, Folders},
     protocol::{Answer, Call, ids_of},
     raw,
@@ -391,7 +391,7 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         };
         let Some(mut message) = self.decide(folders, email, &header) else { return Ok(()) };
         if matching::needs_attachments(self.query) {
-            if !attached::is_text_alone(&header) {
+            if !attachment::is_text_alone(&header) {
                 self.download(folders, ahead);
                 self.downloaded = self.downloaded.saturating_add(email.size);
             }
@@ -427,7 +427,7 @@ impl<'a, 'h, H: Host + Http + Memo> Scan<'a, 'h, H> {
         }
         let is_hit = |email: &&Email| {
             email.header().is_some_and(|header| {
-                !attached::is_text_alone(&header) && self.decide(folders, email, &header).is_some()
+                !attachment::is_text_alone(&header) && self.decide(folders, email, &header).is_some()
             })
         };
         let hits: Vec<&Email> = ahead.iter().copied().filter(is_hit).collect();

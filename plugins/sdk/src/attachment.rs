@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{bound, features::mime, outlook::Message, types};
+use crate::{bound, features::mime, header, outlook::Message, types};
 
 /// The deepest nesting of attached messages that is read.
 const DEEPEST: usize = 8;
@@ -20,6 +20,19 @@ pub fn put(message: &mut types::Message, names: Vec<String>) {
     message.attachments = names;
     if is_cut && !message.cut.iter().any(|cut| cut == "attachments") {
         message.cut.push("attachments".to_owned());
+    }
+}
+
+/// Returns whether the message is one part of text, so that its header names everything.
+pub fn is_text_alone(header: &[u8]) -> bool {
+    let fields = header::raw_fields(header);
+    let mut types = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-type"));
+    match (types.next(), types.next()) {
+        (Some((_, value)), None) => {
+            let value = value.trim_ascii_start();
+            value.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"text/"))
+        }
+        _ => false,
     }
 }
 
@@ -74,6 +87,18 @@ mod tests {
             (attached.as_bytes(), &["deep-b64.docm"]),
         ] {
             assert_eq!(part(fields), all, "{}", String::from_utf8_lossy(fields));
+        }
+    }
+
+    #[test]
+    fn only_one_type_that_is_text() {
+        assert!(is_text_alone(b"Content-Type: TEXT/plain; name=a.txt\r\n\r\n"));
+        for header in [
+            &b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"[..],
+            b"Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n",
+            b"Subject: x\r\n\r\n",
+        ] {
+            assert!(!is_text_alone(header));
         }
     }
 

@@ -16,11 +16,13 @@ mod charset;
 pub mod connector;
 pub mod describe;
 pub mod features;
+pub mod fields;
 pub mod fingerprint;
 pub mod header;
 pub mod host;
 pub mod matching;
 pub mod memo;
+pub mod needle;
 /// The comparison of texts: the host's own file, so that all connectors compare by the same rule.
 #[path = "../../../engine/model/src/normal.rs"]
 pub mod normal;

@@ -23,7 +23,7 @@ async fn mistakes_name_store_key_and_remedy() {
     std::fs::set_permissions(&open, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let server = "server = { host = \"127.0.0.1\" }";
     for (text, key, cure) in [
-        ("connector = \"exchange\"".to_owned(), "connector", "built in are gmail, graph, imap, jmap, maildir"),
+        ("connector = \"exchange\"".to_owned(), "connector", "built in are doveadm, gmail, graph, imap, jmap, maildir"),
         ("connector = \"maildir\"".to_owned(), "directory", "name the directory"),
         ("connector = \"maildir\"\ndirectory = \"/nowhere\"".to_owned(), "directory", "cannot open"),
         ("connector = \"imap\"".to_owned(), "server", "name the mail server"),

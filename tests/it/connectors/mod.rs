@@ -10,6 +10,7 @@ use clawback_model::Digest;
 mod bounds;
 mod config;
 mod conformance;
+mod doveadm;
 mod gmail;
 mod graph;
 mod hostile;

@@ -7,7 +7,7 @@ use std::os::unix::fs::chown;
 use std::path::Path;
 use std::{fs, iter};
 
-use super::{Folders, Format, Logins, Options, Owner, Plugin};
+use super::{API_PASSWORD, Folders, Format, Logins, Options, Owner, Plugin};
 
 /// The capabilities of the server after login, without COMPRESS, which would hide the bytes from a proxy.
 const CAPABILITIES: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES \
@@ -45,7 +45,7 @@ pub(super) fn text(
     mail: &Path,
     options: &Options,
     owner: &Owner,
-    [plain, imaps]: [SocketAddr; 2],
+    [plain, imaps, api]: [SocketAddr; 3],
     greeting: &str,
 ) -> String {
     let (folder, mail) = (folder.display(), mail.display());
@@ -138,13 +138,22 @@ service anvil {{
 service stats {{
   chroot =
 }}
-{services}{rawlog}{plugins}{extra}
+{services}{rawlog}{plugins}{api}{extra}
 ",
         mailboxes = folders(options),
         plain = plain.port(),
         imaps = imaps.port(),
         plugins = plugins(&folder.to_string(), &options.plugins),
+        api = if options.has_api { http(api) } else { String::new() },
         extra = options.extra,
+    )
+}
+
+/// The service of `doveadm` over HTTP.
+fn http(address: SocketAddr) -> String {
+    let port = address.port();
+    format!(
+        "service doveadm {{\n  inet_listener http {{\n    port = {port}\n  }}\n}}\ndoveadm_password = {API_PASSWORD}\n"
     )
 }
 

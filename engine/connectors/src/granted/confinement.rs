@@ -1,4 +1,5 @@
-//! Which requests a manifest lets a connector make in a call for one mailbox: methods, paths, and the parts of a batch.
+//! Which requests a manifest lets a connector make in a call for one mailbox: methods, paths, the parts of a batch, and
+//! the commands of a list.
 //!
 //! A token may reach every mailbox of a store, so the host holds the paths of a call to its mailbox. A path is compared
 //! after normalisation, part by part and decoded, as a server would read it.
@@ -7,7 +8,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::granted::headers;
+use crate::granted::{commands, headers};
 use crate::manifest;
 
 /// The stand-in for the mailbox of the call.
@@ -25,6 +26,7 @@ pub(crate) struct Confinement {
     /// Those of calls without a mailbox alone.
     store_paths: Vec<Allowed>,
     batches: Vec<Vec<String>>,
+    commands: Option<manifest::Commands>,
 }
 
 /// A path, and the only method that it is for, if it names one.
@@ -62,6 +64,7 @@ impl Confinement {
             paths: read(&wish.paths),
             store_paths: read(&wish.store_paths),
             batches: wish.batches.iter().map(|path| split(path)).collect(),
+            commands: wish.commands.clone(),
         }
     }
 
@@ -80,22 +83,34 @@ impl Confinement {
         headers: &mut HeaderMap,
         body: &[u8],
     ) -> Result<(), String> {
-        if self.methods.is_empty() && !self.has_paths() && self.batches.is_empty() {
+        if self.methods.is_empty() && !self.has_paths() && self.batches.is_empty() && self.commands.is_none() {
             return Ok(());
         }
         if let Some(name) = headers.keys().find(|name| headers::overrides(name.as_str())) {
             return Err(format!("the header `{name}` replaces the method or path; send the request without it"));
         }
         let path = parts(url)?;
+        if let Some(allowed) = &self.commands
+            && split(&allowed.path) == path
+        {
+            if method != "POST" || url.query().is_some() {
+                return Err("commands are sent by POST, to a path without a query".to_owned());
+            }
+            commands::check(allowed, mailbox, body)?;
+            Self::is_json(headers);
+            return Ok(());
+        }
         if self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)) {
             if method != "POST" {
                 return Err("a batch is sent by POST".to_owned());
             }
             Self::check_query(url)?;
             self.check_batch(mailbox, url, body)?;
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            headers.remove(CONTENT_ENCODING);
+            Self::is_json(headers);
             return Ok(());
+        }
+        if self.commands.is_some() && !self.has_paths() {
+            return Err("the path is not the one of the manifest for commands".to_owned());
         }
         self.check_one(mailbox, method, url, &path)
     }
@@ -103,6 +118,12 @@ impl Confinement {
     /// Returns whether a path takes batches.
     pub(crate) fn takes_batch(&self, mailbox: Option<&str>, url: &Url) -> bool {
         parts(url).is_ok_and(|path| self.batches.iter().any(|allowed| fits(allowed, &path, mailbox)))
+    }
+
+    /// Says that a body is what it was checked as.
+    fn is_json(headers: &mut HeaderMap) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.remove(CONTENT_ENCODING);
     }
 
     fn check_one(&self, mailbox: Option<&str>, method: &str, url: &Url, path: &[String]) -> Result<(), String> {
@@ -198,7 +219,7 @@ fn check_headers_of_part(fields: &Map<String, Value>) -> Result<(), String> {
 }
 
 /// Returns the number of keys in a JSON text: of colons outside of strings.
-fn keys(json: &[u8]) -> usize {
+pub(crate) fn keys(json: &[u8]) -> usize {
     let (mut count, mut is_text, mut is_escaped) = (0, false, false);
     for byte in json {
         match byte {
@@ -474,5 +495,31 @@ mod tests {
             headers.into_iter().collect::<Vec<_>>(),
             [(Some(CONTENT_TYPE), HeaderValue::from_static("application/json"))]
         );
+    }
+
+    #[test]
+    fn commands_have_one_path() {
+        let doveadm = confined(
+            "[commands]\npath = \"/doveadm/v1\"\nowner = \"user\"\n[commands.of-mailbox]\nfetch = [\"query\"]",
+        );
+        let check = |method: &str, path: &str, user: &str| {
+            let url = Url::parse("https://mail.example").unwrap().join(path).unwrap();
+            let mut headers = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+            let body = format!(r#"[["fetch",{{"query":["all"],"user":"{user}"}},"0"]]"#);
+            let checked = doveadm.hold(ANN, method, &url, &mut headers, body.as_bytes());
+            checked.map(|()| assert!(!headers.contains_key(CONTENT_ENCODING) && headers.contains_key(CONTENT_TYPE)))
+        };
+        assert_eq!(check("POST", "/doveadm/v1", "ann@x.test"), Ok(()));
+        for (method, path, user) in [
+            ("POST", "/doveadm/v1", "ben@x.test"),
+            ("GET", "/doveadm/v1", "ann@x.test"),
+            ("POST", "/doveadm/v1?user=ben@x.test", "ann@x.test"),
+            ("POST", "/doveadm/v1/", "ann@x.test"),
+            ("POST", "/doveadm/v2", "ann@x.test"),
+            ("POST", "/DOVEADM/v1", "ann@x.test"),
+            ("POST", "/", "ann@x.test"),
+        ] {
+            assert!(check(method, path, user).is_err(), "{method} {path} {user}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! one.
 
 pub(crate) mod clock;
+mod commands;
 mod confinement;
 pub(crate) mod connection;
 pub(crate) mod context;

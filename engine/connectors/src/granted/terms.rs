@@ -92,6 +92,10 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
         for (key, texts) in confined.into_iter().flatten().filter(|(_, texts)| !texts.is_empty()) {
             put(format!("endpoints.{name}.{key}"), list(texts));
         }
+        if let Some(commands) = wish.and_then(|wish| wish.commands.as_ref()) {
+            let text = serde_json::to_string(commands).unwrap_or_default();
+            put(format!("endpoints.{name}.commands"), text);
+        }
         put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
         put(format!("endpoints.{name}.allow-cleartext"), endpoint.allow_cleartext.to_string());
         if let Some(auth) = &endpoint.auth {
@@ -253,6 +257,7 @@ mod tests {
             paths = ["/me", "/users/{mailbox}/*"]
             store-paths = ["/users"]
             batches = ["/$batch"]
+            commands = { path = "/v1", owner = "user", of-mailbox = { fetch = ["query"] } }
         "#;
         let given = grant_of(manifest, config, None);
         for (key, value) in [
@@ -273,6 +278,8 @@ mod tests {
             ("{mailbox}", "*"),
             ("batches = [\"/$batch\"]", ""),
             ("/$batch", "/batch"),
+            ("owner = \"user\"", "owner = \"account\""),
+            ("fetch = [\"query\"]", "fetch = [\"query\", \"field\"]"),
         ] {
             assert!(seen.insert(grant_of(&manifest.replace(from, to), config, None)), "{to}");
         }

@@ -1,12 +1,12 @@
-//! The header fields that a query compares.
+//! The header fields that a query compares, for stores that return them by name as text.
 
-use clawback_connector_sdk::{header, types::Query};
+use crate::{header, types::Query};
 
 /// What a server returns for bytes that are no text.
 const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
 
 /// Returns the fields that a query compares, if they can be requested by name and are all that it compares.
-pub(crate) fn of(query: &Query) -> Vec<String> {
+pub fn of(query: &Query) -> Vec<String> {
     let mut fields: Vec<&str> = Vec::new();
     if !query.from_address.is_empty() || !query.from_domain.is_empty() {
         fields.push("From");
@@ -33,7 +33,7 @@ pub(crate) fn of(query: &Query) -> Vec<String> {
 
 /// Returns the query without conditions on fields that have bytes that are no text, and the names of these fields: such
 /// a condition cannot be decided, so it holds. `None` if there is no such field.
-pub(crate) fn without_unreadable(query: &Query, header: &[u8]) -> Option<(Query, Vec<String>)> {
+pub fn without_unreadable(query: &Query, header: &[u8]) -> Option<(Query, Vec<String>)> {
     let has = |text: &[u8]| text.windows(UNREADABLE.len()).any(|window| window == UNREADABLE);
     if !has(header) {
         return None;
@@ -76,7 +76,7 @@ pub(crate) fn without_unreadable(query: &Query, header: &[u8]) -> Option<(Query,
 
 #[cfg(test)]
 mod tests {
-    use clawback_connector_sdk::matching::everything;
+    use crate::matching::everything;
 
     use super::*;
 
