@@ -103,7 +103,7 @@ async fn one_message_in_two_folders_is_two_targets() {
     assert!(before == after, "{}", difference(&before, &after));
     // Of two equal ones, only the one that is named.
     let one = seen.iter().find(|message| message.location.kind == LocationKind::Inbox).unwrap();
-    let one = store.locate(&named(1), &[one.reference.clone()]).await.unwrap();
+    let one = store.locate(&named(1), std::slice::from_ref(&one.reference)).await.unwrap();
     let inbox = one[0].sightings.iter().find(|place| place.location.kind == LocationKind::Inbox).unwrap();
     let target = ActionTarget { reference: inbox.reference.clone(), location: inbox.location.clone(), former: None };
     receipts(&store.apply(&named(1), Action::HardDelete, &[target]).await.unwrap());
