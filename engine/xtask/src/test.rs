@@ -94,11 +94,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Returns how many tests run concurrently, unless the environment says it: two for each core, because the tests wait for
-/// servers and deadlines for about a third of their time.
+/// Returns how many tests run concurrently, unless the environment says it: three for two cores, because the tests wait
+/// for servers and deadlines for about a third of their time.
 fn threads() -> String {
     let cores = available_parallelism().map_or(1, usize::from);
-    env::var("RUST_TEST_THREADS").unwrap_or_else(|_| (2 * cores).to_string())
+    env::var("RUST_TEST_THREADS").unwrap_or_else(|_| (cores + cores.div_ceil(2)).to_string())
 }
 
 /// Installs the needed programs that are missing.

@@ -52,7 +52,7 @@ async fn a_component_that_never_gets_started_is_ended_within_the_limits_of_a_cal
         let error = refused(by_clock, &with(misdeed)).await;
         assert!(error.to_string().contains("did not finish within 1s"), "{misdeed}: {error}");
     }
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(2), "{:?}", began.elapsed());
 }
 
 /// The number of core modules at the top level of a component.

@@ -83,7 +83,7 @@ async fn the_wrong_tls_mode_is_reported_quickly() {
     let error = look(&format!("port = {}\n{ca}", server.plain().port())).await.unwrap_err();
     let said = error.to_string();
     assert!(said.contains("does not speak TLS from the first byte") && said.contains("starttls"), "{said}");
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
