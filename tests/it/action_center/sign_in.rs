@@ -10,6 +10,13 @@ use clawback_tests::center::{Answer, form};
 
 use super::desk;
 
+/// The page without the name that was typed, which it repeats.
+fn without_name(answer: &Answer) -> String {
+    let (before, rest) = answer.text.split_once("name=\"name\" value=\"").expect("the form is shown again");
+    let (_, after) = rest.split_once('"').unwrap();
+    format!("{before}{after}")
+}
+
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_look_the_same_and_lock() {
     let desk = desk().await;
@@ -17,7 +24,7 @@ async fn a_wrong_password_and_an_unknown_name_look_the_same_and_lock() {
     let wrong = desk.center.form("", "/sign-in", "name=ann&password=wrong").await;
     let unknown = desk.center.form("", "/sign-in", "name=nobody&password=wrong").await;
     assert_eq!((wrong.status, unknown.status), (403, 403));
-    assert_eq!(wrong.text, unknown.text);
+    assert_eq!(without_name(&wrong), without_name(&unknown));
     for _ in 0..4 {
         desk.center.form("", "/sign-in", "name=ann&password=wrong").await;
     }
@@ -44,7 +51,8 @@ async fn a_series_of_wrong_passwords_does_not_reveal_which_names_exist() {
             let fields = format!("name={name}&password=wrong+{round}");
             let answer = desk.center.form_from(&format!("192.0.2.{number}"), "", "/sign-in", &fields).await;
             let first = first.get_or_insert_with(|| answer.clone());
-            assert_eq!((answer.status, &answer.text), (first.status, &first.text), "`{name}`, round {round}");
+            let (seen, known) = (without_name(&answer), without_name(first));
+            assert_eq!((answer.status, seen), (first.status, known), "`{name}`, round {round}");
             assert_eq!(answer.headers, first.headers, "`{name}`, round {round}");
         }
         let text = first.unwrap().text;
