@@ -303,6 +303,32 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every word of [`Event::kind`], in the order of a remediation.
+    pub const KINDS: [&str; 22] = [
+        "submitted",
+        "planning-started",
+        "planned",
+        "plan-refused",
+        "replan-requested",
+        "voted",
+        "expired",
+        "votes-voided",
+        "vote-required",
+        "counted",
+        "started",
+        "batch-started",
+        "batch-finished",
+        "pause-requested",
+        "paused",
+        "held",
+        "released",
+        "resumed",
+        "cancel-requested",
+        "cancelled",
+        "verified",
+        "finished",
+    ];
+
     /// The kind, as stored and shown.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -343,6 +369,13 @@ mod tests {
 
     fn origins() -> [Origin; 4] {
         [Origin::Fresh, Origin::Undo { of: of() }, Origin::Retry { of: of() }, Origin::Sweep { of: of() }]
+    }
+
+    #[test]
+    fn the_list_has_every_kind() {
+        let error = serde_json::from_str::<Event>(r#"{"event":"none"}"#).unwrap_err().to_string();
+        let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known, Event::KINDS, "{error}");
     }
 
     #[test]

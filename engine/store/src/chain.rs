@@ -8,7 +8,7 @@ use clawback_model::{
     Actor, Credential, Digest, Event, Link, RemediationId, Timestamp, credential_of, link_hash, with_credential,
 };
 
-use crate::database::dialect::{Row, Tx};
+use crate::database::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::rows::digest;
 use crate::store::Store;
@@ -40,7 +40,7 @@ impl Entry {
 }
 
 /// The columns that [`read`] reads.
-const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, previous, hash";
+pub(crate) const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, previous, hash";
 
 impl Store {
     /// Returns the events of one remediation, oldest first.
@@ -67,6 +67,11 @@ impl Store {
 pub(crate) async fn page(tx: &mut Tx, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
     tx.rows(sql, &[after.into(), most.into()]).await?.iter().map(read).collect()
+}
+
+/// Returns the events that a query of [`COLUMNS`] finds.
+pub(crate) async fn entries(tx: &mut Tx, sql: String, values: &[Value<'_>]) -> Result<Vec<Entry>, StoreError> {
+    tx.rows(sql, values).await?.iter().map(read).collect()
 }
 
 /// Returns every event of a remediation.

@@ -4,6 +4,7 @@
 pub(crate) mod batches;
 pub(crate) mod budgets;
 pub(crate) mod capacity;
+pub(crate) mod event_list;
 pub(crate) mod evidence;
 pub(crate) mod halts;
 pub(crate) mod locking;

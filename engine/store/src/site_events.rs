@@ -3,10 +3,87 @@
 use clawback_model::{Actor, Digest, PrincipalKind, RemediationId, Role, Sweep, SweepEnd, Timestamp, Timetable};
 use serde::{Deserialize, Serialize};
 
-use crate::chain;
+use crate::chain::{self, Entry};
 use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::rows::json;
+
+/// The kinds of the events that say who read a message: in its mailbox, and as it was kept.
+pub(crate) const READS: [&str; 2] = ["message-read", "evidence-read"];
+
+/// The kinds of the events of the site.
+pub const SITE_EVENT_KINDS: [&str; 20] = [
+    "principal-added",
+    "roles-changed",
+    "roles-asked",
+    "token-added",
+    "token-revoked",
+    "password-set",
+    "identity-linked",
+    "schedule-paused",
+    "schedule-resumed",
+    "schedule-set",
+    "schedule-removed",
+    "sweep-begun",
+    "sweep-ended",
+    "signed-in",
+    "upgraded",
+    "halted",
+    "unhalted",
+    "evidence-read",
+    "message-read",
+    "messages-removed",
+];
+
+/// The message that a person read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadMessage {
+    /// The remediation that it belongs to.
+    pub remediation: RemediationId,
+    /// Its number in the plan, from 0 on.
+    pub seq: u32,
+}
+
+impl Entry {
+    /// Returns the message that the actor read; `None` if the event says something else.
+    pub fn read_message(&self) -> Option<ReadMessage> {
+        match self.site_event()? {
+            SiteEvent::EvidenceRead { remediation, seq, .. } | SiteEvent::MessageRead { remediation, seq, .. } => {
+                Some(ReadMessage { remediation: remediation.parse().ok()?, seq })
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the remediation that the event belongs to, or that an event of the site is about.
+    pub fn about(&self) -> Option<RemediationId> {
+        if let Some(own) = &self.link.remediation {
+            return own.parse().ok();
+        }
+        match self.site_event()? {
+            SiteEvent::EvidenceRead { remediation, .. }
+            | SiteEvent::MessageRead { remediation, .. }
+            | SiteEvent::SweepBegun { remediation, .. }
+            | SiteEvent::MessagesRemoved { remediation, .. } => remediation.parse().ok(),
+            SiteEvent::SweepEnded { remediation, .. } => Some(remediation),
+            _ => None,
+        }
+    }
+
+    /// Returns what the event says, for people; empty for one that cannot be read, which `verify` reports.
+    pub fn in_words(&self) -> String {
+        match self.event() {
+            Ok(Some(event)) => event.in_words(),
+            Ok(None) => self.site_event().map(|event| event.in_words()).unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    fn site_event(&self) -> Option<SiteEvent> {
+        let is_of_the_site = self.link.remediation.is_none();
+        is_of_the_site.then(|| serde_json::from_str(&self.link.body).ok()).flatten()
+    }
+}
 
 /// An event of the site that does not belong to a remediation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +187,33 @@ pub(crate) enum SiteEvent {
 }
 
 impl SiteEvent {
+    /// Returns what it says, for people. Messages are counted from 1.
+    fn in_words(&self) -> String {
+        match self {
+            Self::PrincipalAdded { name, roles, .. } | Self::RolesChanged { name, roles } => {
+                format!("{name}: {}", words(roles))
+            }
+            Self::RolesAsked { name, roles, .. } => format!("{name}: {}", words(roles)),
+            Self::TokenAdded { principal, label, .. } | Self::TokenRevoked { principal, label } => {
+                format!("{principal}: {label}")
+            }
+            Self::PasswordSet { principal, .. }
+            | Self::IdentityLinked { principal, .. }
+            | Self::SignedIn { principal, .. } => principal.clone(),
+            Self::SchedulePaused { name }
+            | Self::ScheduleResumed { name }
+            | Self::ScheduleSet { name, .. }
+            | Self::ScheduleRemoved { name } => name.clone(),
+            Self::Upgraded { schema } => format!("to schema {schema}"),
+            Self::Halted { reason } => reason.clone(),
+            Self::EvidenceRead { seq, .. } => format!("message {} as it was kept", u64::from(*seq) + 1),
+            Self::MessageRead { seq, .. } => format!("message {}", u64::from(*seq) + 1),
+            Self::MessagesRemoved { messages, .. } => format!("{messages} messages"),
+            Self::SweepEnded { why, .. } => why.to_string(),
+            Self::SweepBegun { .. } | Self::Unhalted => String::new(),
+        }
+    }
+
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::PrincipalAdded { .. } => "principal-added",
@@ -136,7 +240,27 @@ impl SiteEvent {
     }
 }
 
+fn words(roles: &[Role]) -> String {
+    if roles.is_empty() {
+        return "no role".to_owned();
+    }
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// Appends an event of the site; returns its number.
 pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: Actor<'_>, at: Timestamp) -> Result<i64, StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_kind() {
+        let error = serde_json::from_str::<SiteEvent>(r#"{"event":"none"}"#).unwrap_err().to_string();
+        let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known, SITE_EVENT_KINDS, "{error}");
+        assert!(READS.iter().all(|kind| SITE_EVENT_KINDS.contains(kind)));
+    }
 }

@@ -7,6 +7,7 @@ mod browser;
 mod columns;
 mod deciding;
 mod design;
+mod events;
 mod forms;
 mod hostile;
 mod live;

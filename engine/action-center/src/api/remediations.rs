@@ -213,7 +213,7 @@ pub(crate) async fn events(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<EventJson>>, Problem> {
     let id = find(&center, &id).await?.id;
-    Ok(Json(center.site().history.events(&id).await?.into_iter().map(EventJson::from).collect()))
+    Ok(Json(center.site().history.timeline(&id).await?.into_iter().map(EventJson::from).collect()))
 }
 
 /// Lists its batches, with the result of each.

@@ -20,7 +20,7 @@ mod submission;
 mod terms;
 pub(crate) mod words;
 
-pub(crate) use remediation::{event_in_words, is_settled};
+pub(crate) use remediation::is_settled;
 pub(crate) use schedule::state as schedule_state;
 
 pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};

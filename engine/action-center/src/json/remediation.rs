@@ -398,7 +398,7 @@ pub struct EventJson {
 impl From<Entry> for EventJson {
     fn from(entry: Entry) -> Self {
         Self {
-            detail: event_in_words(&entry),
+            detail: entry.in_words(),
             credential: entry.credential().map(CredentialJson::from),
             seq: entry.link.seq,
             at: entry.link.at.to_string(),
@@ -407,11 +407,6 @@ impl From<Entry> for EventJson {
             hash: entry.hash.to_string(),
         }
     }
-}
-
-/// What an event says; empty for one that cannot be read, which `verify` reports.
-pub(crate) fn event_in_words(entry: &Entry) -> String {
-    entry.event().ok().flatten().map(|event| event.in_words()).unwrap_or_default()
 }
 
 /// One batch.

@@ -1,4 +1,4 @@
-//! Audit: the check of the history, refused requests, and the kill switch.
+//! Audit: the check of the history, its events, refused requests, and the kill switch.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
@@ -6,7 +6,8 @@ use clawback_model::{Permission, visible};
 use clawback_store::Verified;
 use maud::{Markup, html};
 
-use super::fields::Fields;
+use super::events;
+use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::layout;
 use super::shown::Shown;
@@ -28,19 +29,19 @@ const REFUSALS: [Column; 6] = [
     Column::fill("Reason"),
 ];
 
-pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
+pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    show(&center, &frame, None).await
+    show(&center, &frame, &query, None).await
 }
 
 /// Checks the whole chain.
 pub(crate) async fn verify(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let result = center.verified(None).await?;
-    show(&center, &frame, Some(result)).await
+    show(&center, &frame, &Fields::default(), Some(result)).await
 }
 
-async fn show(center: &Center, frame: &Frame, result: Option<Result<Verified, String>>) -> Shown {
+async fn show(center: &Center, frame: &Frame, query: &Fields, result: Option<Result<Verified, String>>) -> Shown {
     let head = center.site().history.head().await?;
     let body = html! {
         p { "Every event is chained to the one before by its hash, and the chain has the digests of outcomes. Note down the head "
@@ -58,6 +59,7 @@ async fn show(center: &Center, frame: &Frame, result: Option<Result<Verified, St
             },
             Some(Err(broken)) => p .problem role="alert" { "The history is broken: " (visible(broken)) },
         }
+        (events::list(center, query).await?)
         @if frame.may(Permission::Administer) { (switch(frame)) (refusals(center, frame).await?) }
     };
     Ok(layout::page(frame, "/audit", "Audit", &body))

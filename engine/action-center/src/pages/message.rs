@@ -54,7 +54,7 @@ pub(crate) async fn read(
         }
         (content)
     };
-    Ok(layout::page(&frame, "/history", &format!("Message {seq}"), &body))
+    Ok(layout::page(&frame, "/history", &format!("Message {}", u64::from(seq) + 1), &body))
 }
 
 const HEADER: [Column; 2] = [Column::medium("Field"), Column::fill("Value").tall()];

@@ -9,6 +9,7 @@ mod clusters;
 mod connectors;
 mod csv_file;
 mod design;
+mod events;
 mod fields;
 mod findings;
 mod frame;
@@ -80,6 +81,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
         .route("/audit", get(audit::page).post(audit::verify))
+        .route("/audit/events.csv", get(events::csv))
         .route("/halt", post(audit::halt))
         .route("/design", get(design::page))
         .route("/assets/{name}", get(assets::asset))

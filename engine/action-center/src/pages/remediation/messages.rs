@@ -175,7 +175,7 @@ fn row(frame: &Frame, remediation: &Remediation, (target, outcome): &(Target, Op
         cells.push(html! {
             form method="post" action={ "/remediations/" (remediation.id) "/messages/" (target.seq) } {
                 (layout::form_token(frame))
-                button .plain.small title="View" aria-label={ "View message " (target.seq) } { (Icon::Mail) }
+                button .plain.small title="View" aria-label={ "View message " (u64::from(target.seq) + 1) } { (Icon::Mail) }
             }
         });
     }

@@ -13,7 +13,7 @@ use crate::design::icon::Icon;
 use crate::design::table::{Column, Row, Table};
 use crate::design::words::{number, spoken};
 use crate::design::{facts, pill, text};
-use crate::json::{SweepJson, event_in_words};
+use crate::json::SweepJson;
 use crate::problem::Problem;
 
 /// Kept messages of a page.
@@ -77,21 +77,24 @@ pub(super) async fn batches(center: &Center, id: &RemediationId) -> Result<Marku
     Ok(html! { (Table::new("Batches", &BATCHES, rows).or(nothing)) })
 }
 
-/// The events, from the first to the last.
+/// The events, from the first to the last, with those of people who read a message.
 pub(super) async fn timeline(center: &Center, id: &RemediationId) -> Result<Markup, Problem> {
-    let events = center.site().history.events(id).await?;
+    let events = center.site().history.timeline(id).await?;
     let row = |entry: &clawback_store::Entry| {
         Row::of([
             html! { (entry.link.seq) },
             text::moment(entry.link.at),
             html! { (spoken(&entry.link.kind)) },
-            text::mail(&event_in_words(entry)),
+            text::mail(&entry.in_words()),
             html! { (text::cell(&entry.link.actor)) @if let Some(credential) = entry.credential() { " (" (text::cell(&credential.to_string())) ")" } },
             html! { code title=(entry.hash) { (entry.hash.to_string().chars().take(16).collect::<String>()) } },
         ])
     };
     let rows: Vec<Row> = events.iter().map(row).collect();
-    Ok(html! { (Table::new("Timeline", &EVENTS, rows).or("No events.")) })
+    Ok(html! {
+        (Table::new("Timeline", &EVENTS, rows).or("No events."))
+        p { a href={ "/audit?remediation=" (id) "#events" } { "The same on the page Audit, with filters" } }
+    })
 }
 
 /// The messages that were kept before they were deleted for good.
