@@ -19,6 +19,7 @@ mod schemathesis;
 mod served;
 mod sign_in;
 mod slow;
+mod starting;
 mod upload;
 
 use std::sync::Arc;

@@ -30,6 +30,70 @@ pub(crate) fn text(name: &str, label: &str, value: &str, example: &str, wrong: O
     }
 }
 
+/// A field with a hint that describes it; it may be required.
+#[derive(Debug)]
+pub(crate) struct Described<'a> {
+    /// Its name in the form.
+    pub(crate) name: &'a str,
+    /// Its label.
+    pub(crate) label: &'a str,
+    /// What is filled in.
+    pub(crate) value: &'a str,
+    /// An example, or the value that applies if none is filled in.
+    pub(crate) example: &'a str,
+    /// What it is for.
+    pub(crate) hint: &'a str,
+    /// Whether it must be filled in.
+    pub(crate) is_required: bool,
+    /// The mistake in it.
+    pub(crate) wrong: Option<&'a str>,
+}
+
+impl Described<'_> {
+    /// A field of one line.
+    pub(crate) fn line(&self) -> Markup {
+        self.around(&html! {
+            input type="text" name=(self.name) value=(self.value) placeholder=(self.example) autocomplete="off"
+                required[self.is_required] aria-invalid=[self.wrong.map(|_| "true")] aria-describedby=(self.described_by());
+        })
+    }
+
+    /// A field of several lines.
+    pub(crate) fn lines(&self, most: u32) -> Markup {
+        self.around(&html! {
+            textarea name=(self.name) maxlength=(most) placeholder=(self.example) required[self.is_required]
+                aria-invalid=[self.wrong.map(|_| "true")] aria-describedby=(self.described_by()) { (self.value) }
+        })
+    }
+
+    /// A choice of words; the first is that of no choice.
+    pub(crate) fn choice(&self, words: &[&str]) -> Markup {
+        let any = if self.example.is_empty() { String::new() } else { format!("Default ({})", self.example) };
+        self.around(&html! {
+            select name=(self.name) required[self.is_required] aria-invalid=[self.wrong.map(|_| "true")]
+                aria-describedby=(self.described_by()) {
+                option value="" { (any) }
+                @for word in words { option value=(word) selected[*word == self.value] { (spoken(word)) } }
+            }
+        })
+    }
+
+    fn described_by(&self) -> String {
+        let wrong = self.wrong.map(|_| format!(" wrong-{}", self.name)).unwrap_or_default();
+        format!("hint-{}{wrong}", self.name)
+    }
+
+    fn around(&self, field: &Markup) -> Markup {
+        html! {
+            label { (self.label) @if self.is_required { " (required)" }
+                (field)
+                span .hint #(format!("hint-{}", self.name)) { (self.hint) }
+                @if let Some(wrong) = self.wrong { span .wrong #(format!("wrong-{}", self.name)) { (wrong) } }
+            }
+        }
+    }
+}
+
 /// A field of several lines.
 pub(crate) fn lines(name: &str, label: &str, value: &str, most: u32) -> Markup {
     html! { label { (label) textarea name=(name) maxlength=(most) { (value) } } }
@@ -71,6 +135,23 @@ mod tests {
         let shown = text("since", "Received within", "\"><b>", "7d", of(Some(&mistake), "since")).into_string();
         assert!(shown.contains("aria-invalid=\"true\" aria-describedby=\"wrong-since\""), "{shown}");
         assert!(shown.contains("id=\"wrong-since\"") && !shown.contains("<b>"), "{shown}");
+        let described = Described {
+            name: "a",
+            label: "<b>",
+            value: "</textarea><b>",
+            example: "\"><b>",
+            hint: "<b>",
+            is_required: true,
+            wrong: Some("<b>"),
+        };
+        for shown in [described.line(), described.lines(9), described.choice(&["true"])] {
+            let shown = shown.into_string();
+            assert!(!shown.contains("<b>") && shown.contains(" required"), "{shown}");
+            assert!(
+                shown.contains("aria-describedby=\"hint-a wrong-a\"") && shown.contains("id=\"hint-a\""),
+                "{shown}"
+            );
+        }
         assert!(!text("from", "From", "", "", of(Some(&mistake), "from")).into_string().contains("wrong"));
         assert!(!lines("a", "b", "</textarea><b>", 9).into_string().contains("<b>"));
         assert!(

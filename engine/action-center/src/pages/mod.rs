@@ -29,6 +29,7 @@ mod search;
 mod searching;
 mod shown;
 mod sign_in;
+mod start;
 mod terms;
 mod upload;
 mod vote;
@@ -73,6 +74,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/schedules/{name}/{verb}", post(schedules::act))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{name}", get(playbooks::page))
+        .route("/playbooks/{name}/start", post(playbooks::start))
         .route("/connectors", get(connectors::page).post(connectors::check))
         .route("/people", get(people::page).post(people::add))
         .route("/people/roles", post(people::change))

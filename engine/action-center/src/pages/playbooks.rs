@@ -1,13 +1,16 @@
-//! Playbooks: what they do, step by step, and their text.
+//! Playbooks: what they do, step by step, their text, and the form that starts one.
 
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use clawback_model::Remediation;
+use clawback_playbooks::Playbook;
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 
+use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::layout;
 use super::shown::Shown;
+use super::{layout, start};
 use crate::access::Caller;
 use crate::center::Center;
 use crate::design::empty::empty;
@@ -86,11 +89,28 @@ async fn runs(center: &Center, name: &str) -> Result<Markup, Problem> {
     })
 }
 
-pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>, caller: Caller) -> Shown {
+pub(crate) async fn page(
+    State(center): State<Center>,
+    Path(name): Path<String>,
+    caller: Caller,
+    Asked(query): Asked,
+) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let playbook = center.api().check(&name)?;
+    Ok(show(&center, &frame, &playbook, &query, None).await?)
+}
+
+/// The page. `sent` has what is filled in to start it; after a refused start there is a problem.
+async fn show(
+    center: &Center,
+    frame: &Frame,
+    playbook: &Playbook,
+    sent: &Fields,
+    refused: Option<Problem>,
+) -> Result<Response, Problem> {
+    let (start, problem) = start::section(center, frame, playbook, sent, refused).await;
     let triggers = playbook.triggers();
-    let runs = runs(&center, playbook.name()).await?;
+    let runs = runs(center, playbook.name()).await?;
     let inputs: Vec<Row> = playbook
         .inputs()
         .iter()
@@ -114,6 +134,7 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
             ("Schedule", html! { @if let Some(timetable) = &triggers.schedule { code { (timetable.cron) } " " (timetable.time_zone) } }),
             ("Digest", html! { code .digest { (playbook.digest()) } }),
         ]))
+        (start)
         h2 { "Last runs" }
         (runs)
         h2 { "Inputs" }
@@ -121,5 +142,34 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
         h2 { "Source" }
         pre tabindex="0" { code { (playbook.source()) } }
     };
-    Ok(layout::page(&frame, "/playbooks", playbook.name(), &body))
+    let mut response = layout::page(frame, "/playbooks", playbook.name(), &body);
+    if let Some(problem) = &problem {
+        layout::of_problem(&mut response, problem);
+    }
+    Ok(response)
+}
+
+/// Starts a playbook. What is refused is said on its page, with what was typed.
+pub(crate) async fn start(
+    State(center): State<Center>,
+    Path(name): Path<String>,
+    caller: Caller,
+    fields: Fields,
+) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let playbook = center.api().check(&name)?;
+    if !playbook.triggers().manual {
+        let detail = format!("the playbook {} does not start by hand; it has no trigger `manual`", playbook.name());
+        return Err(Problem::bad_request(detail).into());
+    }
+    match center.api().submit(&frame.who, start::submission(&playbook, &fields)).await {
+        Ok(submitted) => Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response()),
+        Err(error) => {
+            let problem = Problem::from(error);
+            if problem.is_refusal() || problem.status().is_server_error() {
+                return Err(problem.into());
+            }
+            Ok(show(&center, &frame, &playbook, &fields, Some(problem)).await?)
+        }
+    }
 }
