@@ -43,3 +43,15 @@ async fn a_page_follows_what_others_do() {
     drop(browser);
     served.stop().await;
 }
+
+#[tokio::test]
+async fn the_counts_of_tabs_are_in_a_live_part() {
+    let desk = desk().await;
+    desk.center.password("ann").await;
+    let cookie = desk.center.sign_in("ann").await;
+    let (id, _) = desk.pending().await;
+    let page = desk.center.page(&cookie, &format!("/remediations/{id}")).await;
+    let tabs = page.text.split("<div id=\"remediation-tabs\" data-live><nav").nth(1).unwrap_or_default();
+    let tabs = tabs.split("</nav>").next().unwrap();
+    assert!(tabs.contains("Messages<span class=\"count\">3</span>"), "{}", page.text);
+}

@@ -78,7 +78,7 @@ async fn show(
             p .note.done role="status" { "Submitted. Approval ID: " strong { (found.request.approval_id) } ". This page updates by itself." }
         }
         div #remediation-state data-live data-every=(pace(found)) { (head::state(center, found, &undos).await?) }
-        (tabs("Parts of the remediation", &tab_list(found, open)))
+        div #remediation-tabs data-live { (tabs("Parts of the remediation", &tab_list(found, open))) }
         div #remediation-tab data-live[is_live(found, open)] { (content) }
     };
     let request = &found.request;
