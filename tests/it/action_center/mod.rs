@@ -16,6 +16,7 @@ mod people;
 mod reading;
 mod rotation;
 mod schemathesis;
+mod searching;
 mod served;
 mod sign_in;
 mod slow;

@@ -1,0 +1,91 @@
+//! Searches of the page Search: each runs beside the page, is shared by the pages of one person and ends when it is told.
+
+use std::time::{Duration, Instant};
+
+use clawback_model::{PrincipalKind, Role};
+
+use super::forms::with_manual;
+use super::{Desk, NOON, SENDER};
+
+const CONDITIONS: &str = "from=eve%40evil.example";
+
+/// The page of the search, as this person.
+async fn shown(desk: &Desk, cookie: &str) -> String {
+    let page = desk.center.page(cookie, &format!("/search?{CONDITIONS}")).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    page.text
+}
+
+fn is_progress(page: &str) -> bool {
+    page.contains("Cancel search") && page.contains("data-every=\"1\"")
+}
+
+async fn cancel(desk: &Desk, cookie: &str) -> String {
+    let token = desk.center.page(cookie, "/search").await.form_token();
+    let fields = format!("form_token={token}&{CONDITIONS}");
+    let answer = desk.center.form(cookie, "/search/cancel", &fields).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    answer.header("location").to_owned()
+}
+
+#[tokio::test]
+async fn pages_show_the_progress_and_share_one_search() {
+    let desk = with_manual().await;
+    let cookie = desk.center.sign_in("ann").await;
+    desk.store.hang_searches();
+    let begun = Instant::now();
+    assert!(is_progress(&shown(&desk, &cookie).await));
+    assert!(begun.elapsed() < Duration::from_secs(10), "the page does not wait for the store");
+    assert!(is_progress(&shown(&desk, &cookie).await));
+    assert_eq!(desk.store.searches(), 2, "each mailbox is searched once");
+
+    desk.store.answer_searches();
+    let found = shown(&desk, &cookie).await;
+    assert!(found.contains("3 messages in 2 mailboxes") && !is_progress(&found), "{found}");
+    let once = desk.store.searches();
+    // The result is kept; a search for the same that is asked for is made.
+    desk.store.deliver("u2@corp.example", SENDER, "One more", NOON);
+    assert!(shown(&desk, &cookie).await.contains("3 messages in 2 mailboxes"));
+    assert_eq!(desk.store.searches(), once);
+    let again = desk.center.page(&cookie, &format!("/search/again?{CONDITIONS}")).await;
+    assert_eq!((again.status, again.header("location")), (303, format!("/search?{CONDITIONS}").as_str()));
+    assert!(shown(&desk, &cookie).await.contains("4 messages in 2 mailboxes"));
+    assert_eq!(desk.store.searches(), 2 * once);
+}
+
+#[tokio::test]
+async fn a_cancelled_search_ends_and_the_one_of_another_person_goes_on() {
+    let desk = with_manual().await;
+    let _ = desk.center.add("cara", PrincipalKind::Person, &[Role::Analyst]).await;
+    desk.center.password("cara").await;
+    let (ann, cara) = (desk.center.sign_in("ann").await, desk.center.sign_in("cara").await);
+    desk.store.hang_searches();
+    let (one, other) = tokio::join!(shown(&desk, &ann), shown(&desk, &cara));
+    assert!(is_progress(&one) && is_progress(&other));
+    assert_eq!(desk.store.searches(), 4, "each has a search of their own");
+
+    let address = cancel(&desk, &ann).await;
+    assert_eq!(address, format!("/search?{CONDITIONS}&cancelled=0"));
+    desk.store.answer_searches();
+    for _ in 0..2 {
+        let page = desk.center.page(&ann, &address).await;
+        assert!(page.text.contains("Search cancelled") && !is_progress(&page.text), "{}", page.text);
+    }
+    assert!(shown(&desk, &cara).await.contains("3 messages in 2 mailboxes"));
+    let before = desk.store.searches();
+    assert!(shown(&desk, &ann).await.contains("3 messages in 2 mailboxes"), "without the word it is searched again");
+    assert!(desk.store.searches() > before);
+}
+
+#[tokio::test]
+async fn searches_are_ended_and_begun_by_those_who_are_signed_in() {
+    let desk = with_manual().await;
+    for path in ["/search/again?from=a", "/search?from=a"] {
+        let answer = desk.center.page("", path).await;
+        assert_eq!((answer.status, answer.header("location").starts_with("/sign-in?next=")), (303, true), "{path}");
+    }
+    let cookie = desk.center.sign_in("ann").await;
+    let forged = desk.center.form(&cookie, "/search/cancel", CONDITIONS).await;
+    assert_eq!(forged.status, 403, "{}", forged.text);
+    assert_eq!(desk.store.searches(), 0);
+}
