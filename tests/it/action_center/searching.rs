@@ -89,3 +89,44 @@ async fn searches_are_ended_and_begun_by_those_who_are_signed_in() {
     assert_eq!(forged.status, 403, "{}", forged.text);
     assert_eq!(desk.store.searches(), 0);
 }
+
+#[tokio::test]
+async fn conditions_are_folded_and_stand_as_chips() {
+    let desk = with_manual().await;
+    let cookie = desk.center.sign_in("ann").await;
+    let query = "from=eve%40evil.example&subject=Salary&message_id=%3Cx%40y%3E&location=junk";
+    let page = desk.center.page(&cookie, &format!("/search?{query}")).await.text;
+    let conditions = page.split("role=\"search\"").nth(1).unwrap().split("</form>").next().unwrap();
+    let more = conditions.split("<summary>More conditions").next().unwrap().rsplit("<details").next().unwrap();
+    assert!(!more.contains("open"), "{more}");
+    for (says, without) in [
+        ("Subject contains: Salary", "from=eve%40evil.example&amp;location=junk&amp;message_id=%3Cx%40y%3E"),
+        ("Message-ID: &lt;x@y&gt;", "from=eve%40evil.example&amp;location=junk&amp;subject=Salary"),
+    ] {
+        let chip = page.split("<a class=\"chip\"").find(|chip| chip.contains(&format!("Remove the filter {says}\"")));
+        let chip = chip.unwrap_or_else(|| panic!("no chip {says}: {page}"));
+        let kept = chip.split('"').nth(1).unwrap().split_once('?').unwrap().1;
+        let sorted = |text: &str| {
+            let mut all: Vec<_> = text.split("&amp;").map(str::to_owned).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(sorted(kept), sorted(without), "{says}");
+    }
+    let wrong = desk.center.page(&cookie, "/search?larger_than=big").await.text;
+    let more = wrong.split("<summary>More conditions").next().unwrap().rsplit("<details").next().unwrap();
+    assert!(more.contains("open"), "a mistake is shown: {more}");
+}
+
+#[tokio::test]
+async fn what_is_pasted_is_understood_and_stands_in_its_field() {
+    let desk = with_manual().await;
+    let cookie = desk.center.sign_in("ann").await;
+    let query = "from=Payroll+%3Ceve%5Bat%5Devil%5B.%5Dexample%3E";
+    let page = desk.center.page(&cookie, &format!("/search?{query}")).await.text;
+    assert!(page.contains("3 messages in 2 mailboxes"), "{page}");
+    assert!(page.contains("name=\"from\" value=\"eve@evil.example\"") && !page.contains("[at]"), "{page}");
+    let query = "url_host=hxxps%3A%2F%2Flogin%5B.%5Devil%5B.%5Dexample%2Fa";
+    let again = desk.center.page(&cookie, &format!("/search/again?{query}")).await;
+    assert_eq!(again.header("location"), "/search?url_host=login.evil.example");
+}

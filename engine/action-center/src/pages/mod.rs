@@ -18,6 +18,7 @@ mod investigations;
 mod layout;
 mod message;
 mod passkey;
+mod pasted;
 mod pending;
 mod people;
 mod playbooks;

@@ -5,7 +5,11 @@ use clawback_runtime::Error;
 use maud::{Markup, html};
 
 use super::fields::Fields;
+use super::pasted::understood;
+use crate::access::encoded;
 use crate::design::field::{self, Mistake};
+use crate::design::filter_bar;
+use crate::design::words::spoken;
 use crate::problem::Problem;
 
 /// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
@@ -31,7 +35,7 @@ const FIELDS: [(&str, &str, &str); 19] = [
     ("flag", "IMAP flag", "\\Seen"),
 ];
 
-/// Further fields, which are shown when they are asked for or one is filled in.
+/// Further fields, which are always folded.
 const FURTHER: [(&str, &str, &str); 13] = [
     ("from_name", "Sender's name contains", "Payroll"),
     ("recipients", "Recipient", "ann@corp.example"),
@@ -76,14 +80,13 @@ pub(super) fn mistakes(problem: &Problem) -> Vec<Mistake> {
 pub(super) fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
     let kinds = LocationKind::ALL.map(LocationKind::as_str);
     let further = || FIELDS.iter().filter(|(name, ..)| !FIRST.contains(name)).chain(&FURTHER);
-    let is_used = |name: &str| query.filled(name).is_some();
-    let is_open = further().any(|(name, ..)| is_used(name)) || LOCATIONS.iter().any(|(name, ..)| is_used(name));
+    // What is filled in stands as chips below the fields, so that only a mistake opens them.
+    let is_open = further().any(|(name, ..)| mistakes.iter().any(|mistake| mistake.field == *name));
     html! {
         form .filters method="get" action="/search/again" role="search" aria-label="Query" {
             div .bar {
                 @for name in FIRST { @for field in FIELDS.iter().filter(|(of, ..)| *of == name) { (texts(query, field, mistakes)) } }
                 button { "Search" }
-                a .button.plain href="/search" { "Clear" }
             }
             details open[is_open] {
                 summary { "More conditions" }
@@ -91,13 +94,31 @@ pub(super) fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
                     @for field in further() { (texts(query, field, mistakes)) }
                     @for (name, label, any) in LOCATIONS {
                         @for (place, value) in offered(query, name).into_iter().enumerate() {
-                            (field::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
+                            (field::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, &value))
                         }
                     }
                 }
             }
         }
+        (filter_bar::set(&chips(query), "/search"))
     }
+}
+
+/// Each condition in words, with the address of the search without it.
+fn chips(query: &Fields) -> Vec<(String, String)> {
+    let inputs = inputs(query);
+    let pairs: Vec<(&str, &str)> = inputs.pairs().collect();
+    let labels = || FIELDS.iter().chain(&FURTHER).chain(&LOCATIONS);
+    let chip = |(place, (name, value)): (usize, &(&str, &str))| {
+        let label = labels().find(|(known, ..)| known == name).map_or(*name, |(_, label, _)| label);
+        let is_location = LOCATIONS.iter().any(|(known, ..)| known == name);
+        let shown = if is_location { spoken(value) } else { clawback_model::visible_line(value, 100) };
+        let others = pairs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, pair)| *pair);
+        let without = address_of(others);
+        let way = if without.is_empty() { "/search".to_owned() } else { format!("/search?{without}") };
+        (format!("{label}: {shown}"), way)
+    };
+    pairs.iter().enumerate().map(chip).collect()
 }
 
 /// The fields of one name. Each is one text, used as typed; a further one is an alternative.
@@ -118,30 +139,34 @@ fn texts(query: &Fields, (name, label, example): &(&str, &str, &str), mistakes: 
 }
 
 /// Values of the fields of a name: those that are filled in, and an empty one to fill in.
-fn offered<'a>(query: &'a Fields, name: &'a str) -> Vec<&'a str> {
-    let mut values: Vec<&str> = query.all(name).filter(|value| !value.trim().is_empty()).collect();
+fn offered(query: &Fields, name: &str) -> Vec<String> {
+    let mut values: Vec<String> = filled(query, name).collect();
     if values.is_empty() || !SINGLE.contains(&name) {
-        values.push("");
+        values.push(String::new());
     }
     values
+}
+
+/// The values that are filled in, as what they are understood to be.
+fn filled<'a>(query: &'a Fields, name: &'a str) -> impl Iterator<Item = String> + use<'a> {
+    query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| understood(name, value))
 }
 
 fn labelled(label: &str, place: usize) -> String {
     if place == 0 { label.to_owned() } else { format!("or: {label}") }
 }
 
-/// The conditions that are filled in, each text as typed.
+/// The conditions that are filled in, each text as typed, but for links and senders that were pasted.
 pub(super) fn inputs(query: &Fields) -> Inputs {
-    let names = FIELDS.iter().chain(&FURTHER).map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
-    let filled = |name| query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| (name, value));
-    names.flat_map(filled).collect()
+    let names = FIELDS.iter().chain(&FURTHER).chain(&LOCATIONS).map(|(name, ..)| *name);
+    names.flat_map(|name| filled(query, name).map(move |value| (name, value))).collect()
 }
 
 /// The conditions as a query of an address, by which searches are told apart.
 pub(super) fn conditions(query: &Fields) -> String {
-    let inputs = inputs(query);
-    let pairs = inputs
-        .pairs()
-        .map(|(name, value)| format!("{}={}", crate::access::encoded(name), crate::access::encoded(value)));
-    pairs.collect::<Vec<_>>().join("&")
+    address_of(inputs(query).pairs())
+}
+
+fn address_of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect::<Vec<_>>().join("&")
 }
