@@ -130,3 +130,26 @@ async fn what_is_pasted_is_understood_and_stands_in_its_field() {
     let again = desk.center.page(&cookie, &format!("/search/again?{query}")).await;
     assert_eq!(again.header("location"), "/search?url_host=login.evil.example");
 }
+
+#[tokio::test]
+async fn results_have_pages_of_one_search() {
+    let desk = with_manual().await;
+    for number in 0..247 {
+        desk.store.deliver("u1@corp.example", SENDER, &format!("Subject {number}"), NOON);
+    }
+    let cookie = desk.center.sign_in("ann").await;
+    let first = shown(&desk, &cookie).await;
+    let searches = desk.store.searches();
+    let rows = |page: &str| page.matches("name=\"pick\"").count();
+    assert!(first.contains("1 to 100 of 250") && first.contains("page=2") && !first.contains("Previous"), "{first}");
+    let page =
+        async |number: &str| desk.center.page(&cookie, &format!("/search?{CONDITIONS}&page={number}")).await.text;
+    let (second, third) = (page("2").await, page("3").await);
+    assert!(second.contains("101 to 200 of 250") && second.contains("page=1") && second.contains("page=3"), "{second}");
+    assert!(third.contains("201 to 250 of 250") && !third.contains("page=4"), "{third}");
+    assert_eq!((rows(&first), rows(&second), rows(&third)), (100, 100, 50));
+    for odd in ["0", "-1", "x", "18446744073709551615"] {
+        assert!(rows(&page(odd).await) > 0, "{odd}");
+    }
+    assert_eq!(desk.store.searches(), searches, "no page searches again");
+}

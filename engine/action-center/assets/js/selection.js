@@ -21,9 +21,11 @@ const refreshSelection = (form) => {
     const number = mode === "query" ? total : mode === "handpicked" ? ticked : total - ticked;
     const chosen = form.querySelector("select[name=action]").selectedOptions[0].textContent;
     const verb = chosen.replace(/^(Soft|Hard) delete$/, "$1-delete");
-    act.disabled = number === 0;
+    const most = Number(act.dataset.most ?? Infinity);
+    const isTooMany = mode !== "query" && ticked > most;
+    act.disabled = number === 0 || isTooMany;
     const place = /^Move /.test(verb) ? verb.replace("Move", `Move ${plural(number, "message")}`) : `${verb} ${plural(number, "message")}`;
-    act.textContent = number === 0 ? "Select messages" : place;
+    act.textContent = isTooMany ? `${ticked.toLocaleString("en")} selected; at most ${most}` : number === 0 ? "Select messages" : place;
   }
 };
 const selectable = (root) => {

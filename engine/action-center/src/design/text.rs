@@ -43,6 +43,18 @@ pub(crate) fn time(at: Timestamp) -> Markup {
     html! { time datetime=(exact) title=(utc(&exact)) { (short(&exact)) } }
 }
 
+/// The same in less room: without the year in the year of `now`, and without the clock in another year.
+pub(crate) fn brief(at: Timestamp, now: Timestamp) -> Markup {
+    let (exact, today) = (at.to_string(), now.to_string());
+    let (whole, year) = (short(&exact), exact.get(..4).unwrap_or_default());
+    let shown = match whole.split_once(&format!(" {year}, ")) {
+        Some((day, clock)) if today.starts_with(year) => format!("{day}, {clock}"),
+        Some((day, _)) => format!("{day} {year}"),
+        None => whole,
+    };
+    html! { time datetime=(exact) data-brief title=(utc(&exact)) { (shown) } }
+}
+
 /// The same to the second.
 pub(crate) fn moment(at: Timestamp) -> Markup {
     let exact = at.to_string();
@@ -106,6 +118,9 @@ mod tests {
         assert_eq!(short("no time"), "no time");
         let at = Timestamp::parse("2026-11-28T19:37:22Z").unwrap();
         assert!(time(at).into_string().contains("datetime=\"2026-11-28T19:37:22Z\""));
+        let brief = |now: &str| brief(at, Timestamp::parse(now).unwrap()).into_string();
+        assert!(brief("2026-12-31T00:00:00Z").contains(">28 Nov, 19:37<"));
+        assert!(brief("2027-01-01T00:00:00Z").contains(">28 Nov 2026<"));
         assert!(moment(at).into_string().contains(">2026-11-28 19:37:22 UTC<"));
     }
 }

@@ -23,6 +23,7 @@ use crate::center::Center;
 use crate::design::confirmation::{self, Confirmation};
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
+use crate::design::selection_bar::selection_bar;
 use crate::design::table::{Column, Row, Table};
 use crate::design::words::{counted, number, spoken};
 use crate::design::{chart, field, pane, text, toast};
@@ -37,12 +38,18 @@ const MAILBOXES: usize = 20;
 const WAIT: Duration = Duration::from_millis(1_500);
 /// Messages to pick from: the limit of a query with exclusions.
 const SHOWN: usize = 1_000;
+/// Rows of a page.
+const ROWS: usize = 100;
+/// Messages that can be selected one by one, or left out of all.
+const MOST_TICKS: usize = 100;
+/// The input of the page's number.
+const PAGE: &str = "page";
 const COLUMNS: [Column; 9] = [
     Column::tick(),
     Column::lead("Subject"),
-    Column::long("From"),
+    Column::long("From").at_720(),
     Column::long("Mailbox"),
-    Column::time("Received"),
+    Column::short("Received"),
     Column::short("Location").at_1240(),
     Column::short("Original").at_1540(),
     Column::medium("Script").at_1540(),
@@ -163,8 +170,11 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem
         @if total == 0 {
             (empty(Icon::Search, "No messages match", "Take a condition away, or give a longer time or a shorter part of the subject."))
         } @else {
-            (table(&found.sample, query, frame.may(Permission::Submit)))
-            @if total > found.sample.len() as u64 {
+            @let page = Rows::of(query, found.sample.len());
+            (table(&found.sample, page, at, query, frame.may(Permission::Submit)))
+            (pager(query, page, total))
+            div .below-pane { (selection_bar(&html! { a .button href="#take-action" { "Take action" } })) }
+            @if page.is_last() && total > found.sample.len() as u64 {
                 p .empty { "The first " (number(found.sample.len() as u64)) " are shown. To select single ones, narrow the search; \"all\" means all " (number(total)) "." }
             }
         }
@@ -175,7 +185,8 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem
                 (layout::form_token(frame))
                 @for (name, value) in query::inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
                 input type="hidden" name="total" value=(total);
-                @let pane = pane::pane(&html! { "Take action" }, None, &action(frame, query, plan.counts.submitted, found, problem));
+                @if let Some(page) = query.filled(PAGE) { input type="hidden" name=(PAGE) value=(page); }
+                @let pane = pane::pane(&html! { span #take-action { "Take action" } }, None, &action(frame, query, plan.counts.submitted, found, problem));
                 (pane::beside(&list, Some(&pane)))
             }
         }
@@ -191,7 +202,45 @@ fn not_searched_for(left_out: &BTreeMap<LocationKind, u64>) -> Markup {
     } }
 }
 
-fn table(sample: &[Target], query: &Fields, may_submit: bool) -> Markup {
+/// The rows of the page that is shown, counted from 0, of so many in all.
+#[derive(Debug, Clone, Copy)]
+struct Rows {
+    page: usize,
+    all: usize,
+}
+
+impl Rows {
+    /// The page that the address names, or the last one.
+    fn of(query: &Fields, all: usize) -> Self {
+        let asked = query.filled(PAGE).and_then(|page| page.parse::<usize>().ok()).unwrap_or(1);
+        Self { page: asked.saturating_sub(1).min(all.saturating_sub(1) / ROWS), all }
+    }
+
+    const fn first(self) -> usize {
+        self.page * ROWS
+    }
+
+    fn end(self) -> usize {
+        self.all.min(self.first() + ROWS)
+    }
+
+    fn is_last(self) -> bool {
+        self.end() == self.all
+    }
+}
+
+/// Which rows are shown, and the ways to the others: they are of the same search.
+fn pager(query: &Fields, rows: Rows, total: u64) -> Markup {
+    let address = |page: usize| format!("/search?{}&{PAGE}={page}", query::conditions(query));
+    html! { @if rows.all > ROWS { div .pager {
+        span { (number(rows.first() as u64 + 1)) " to " (number(rows.end() as u64)) " of " (number(total)) }
+        @if rows.page > 0 { a .button.plain href=(address(rows.page)) { "Previous" } }
+        @if !rows.is_last() { a .button.plain href=(address(rows.page + 2)) { "Next" } }
+        span { "Only messages of this page can be selected." }
+    } } }
+}
+
+fn table(sample: &[Target], rows: Rows, now: Timestamp, query: &Fields, may_submit: bool) -> Markup {
     let (mut seen, mut twins) = (BTreeSet::new(), BTreeSet::new());
     for target in sample {
         if !seen.insert(key(target)) {
@@ -208,7 +257,7 @@ fn table(sample: &[Target], query: &Fields, may_submit: bool) -> Markup {
             text::subject(&target.subject),
             text::cell(&target.from_address),
             text::cell(&target.mailbox),
-            text::time(target.received_at),
+            text::brief(target.received_at, now),
             text::place(&target.location),
             html! { @if let Some(location) = &target.original_location { (text::place(location)) } },
             findings::script_words(target),
@@ -218,7 +267,7 @@ fn table(sample: &[Target], query: &Fields, may_submit: bool) -> Markup {
             } },
         ])
     };
-    let rows: Vec<Row> = sample.iter().enumerate().map(row).collect();
+    let rows: Vec<Row> = sample.iter().enumerate().take(rows.end()).skip(rows.first()).map(row).collect();
     html! { (Table::new("Messages found", &COLUMNS, rows)) }
 }
 
@@ -246,14 +295,17 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
     let severities = Severity::ALL.map(Severity::as_str);
     let mode = sent.filled("mode").unwrap_or("handpicked");
     let modes = [
-        ("handpicked", html! { "Selected messages" span .hint { "up to 100" } }),
+        ("handpicked", html! { "Selected messages" span .hint { "up to " (MOST_TICKS) } }),
         (
             "query",
             html! { "All " (number(submitted)) " results" @if let Some(rule) = &found.approval {
                 span .hint { (counted(rule.votes.into(), "approval")) @if rule.two_step { " by somebody else" } " first" }
             } },
         ),
-        ("query-with-exclusions", html! { "All except selected" span .hint { "up to 100 of 1,000" } }),
+        (
+            "query-with-exclusions",
+            html! { "All except selected" span .hint { "up to " (MOST_TICKS) " of " (number(SHOWN as u64)) } },
+        ),
     ];
     html! {
         @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
@@ -270,7 +322,7 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
             (field::choice("severity", "Severity", None, &severities, sent.filled("severity").unwrap_or("high")))
             (field::lines("description", "Description", sent.get("description"), 2_000))
             p .hint { "For fewer messages, the playbook " a href="/playbooks/manual" { "manual" } " may need no approval: then they are acted on at once." }
-            button data-act data-total=(submitted) { "Submit" }
+            button data-act data-total=(submitted) data-most=(MOST_TICKS) { "Submit" }
         }
     }
 }
