@@ -21,11 +21,10 @@ const LEFT: Duration = Duration::from_mins(1);
 const EACH: usize = 3;
 
 /// The searches of all callers of this node.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Searches(Mutex<Vec<Arc<Search>>>);
 
 /// One search.
-#[derive(Debug)]
 pub(crate) struct Search {
     who: String,
     conditions: String,
@@ -35,6 +34,7 @@ pub(crate) struct Search {
     seen: Mutex<Instant>,
     end: watch::Sender<Option<Arc<End>>>,
     task: Mutex<Option<AbortHandle>>,
+    clock: Arc<dyn Clock>,
 }
 
 /// What a search found, and when.
@@ -81,8 +81,9 @@ impl Searches {
             seen: Mutex::new(Instant::now()),
             end: watch::Sender::new(None),
             task: Mutex::new(None),
+            clock,
         });
-        let task = tokio::spawn(run(Arc::clone(&search), clock, work(observer(&search))));
+        let task = tokio::spawn(run(Arc::clone(&search), work(observer(&search))));
         *locked(&search.task) = Some(task.abort_handle());
         let mut all = locked(&self.0);
         let own: Vec<usize> = (0..all.len()).filter(|at| all[*at].who == who).collect();
@@ -98,8 +99,9 @@ impl Searches {
         let mut all = locked(&self.0);
         let at = all.iter().position(|search| search.who == who && search.conditions == conditions)?;
         let search = all.remove(at);
+        let running = search.end.borrow().is_none().then(|| search.progress());
         search.abort();
-        search.end.borrow().is_none().then(|| search.progress())
+        running
     }
 }
 
@@ -124,6 +126,18 @@ impl Search {
         if let Some(task) = &*locked(&self.task) {
             task.abort();
         }
+        self.finish(Err(Problem::bad_request("the search was cancelled; search again")));
+    }
+
+    /// Sets the result, unless there is one.
+    fn finish(&self, found: Result<DryRun, Problem>) {
+        self.end.send_if_modified(|end| {
+            let is_running = end.is_none();
+            if is_running {
+                *end = Some(Arc::new(End { found, at: self.clock.now(), ended: Instant::now() }));
+            }
+            is_running
+        });
     }
 
     /// Waits until no page has shown the search for a time.
@@ -148,12 +162,12 @@ fn observer(search: &Arc<Search>) -> Observer {
     })
 }
 
-async fn run(search: Arc<Search>, clock: Arc<dyn Clock>, work: impl Future<Output = Result<DryRun, Problem>>) {
+async fn run(search: Arc<Search>, work: impl Future<Output = Result<DryRun, Problem>>) {
     let found = tokio::select! {
         found = work => found,
         () = search.left() => Err(Problem::bad_request("no page waited for this search; search again")),
     };
-    search.end.send_replace(Some(Arc::new(End { found, at: clock.now(), ended: Instant::now() })));
+    search.finish(found);
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

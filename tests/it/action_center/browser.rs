@@ -83,6 +83,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     is_clean(&browser).await;
     browser.picture("search").await;
     browser.click("button[name=investigate]").await;
+    browser.press("Find and remove copies").await;
     browser.sees("the message makes no cluster: it has no attachment of its own").await;
     is_clean(&browser).await;
     browser.go(&format!("{address}/search?from=eve%40evil.example")).await;

@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use clawback_model::{PrincipalKind, Role};
+use clawback_tests::center::PASSWORD;
+use clawback_tests::chromium::Chromium;
 
 use super::forms::with_manual;
+use super::served::Served;
 use super::{Desk, NOON, SENDER};
 
 const CONDITIONS: &str = "from=eve%40evil.example";
@@ -152,4 +155,51 @@ async fn results_have_pages_of_one_search() {
         assert!(rows(&page(odd).await) > 0, "{odd}");
     }
     assert_eq!(desk.store.searches(), searches, "no page searches again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subjects_have_room_and_the_selection_leads_to_the_action() {
+    let desk = with_manual().await;
+    for number in 0..150 {
+        desk.store.deliver("u1@corp.example", SENDER, &format!("Your statement of month {number}"), NOON);
+    }
+    let served = Served::start(&desk).await;
+    for width in [1280, 390] {
+        let browser = Chromium::start(width, 900).await;
+        let at = |page: &str| format!("http://{}{page}", served.address);
+        browser.go(&at("/sign-in")).await;
+        browser.fill("name", "ann").await;
+        browser.fill("password", PASSWORD).await;
+        browser.press("Sign in").await;
+        browser.sees("Sign out").await;
+        browser.go(&at(&format!("/search?{CONDITIONS}"))).await;
+        browser.sees("1 to 100 of 153").await;
+        browser.picture(&format!("search-{width}")).await;
+        if width == 1280 {
+            let subject = browser.run("return document.querySelector('td.lead').clientWidth").await;
+            assert!(subject.as_u64().unwrap() >= 200, "the subject has {subject} pixels");
+            browser.click("input[data-all]").await;
+            browser.sees("Soft-delete 100 messages").await;
+            // A page has as many rows as can be selected: one more is planted.
+            browser
+                .run(
+                    "const row = document.querySelector('tbody tr');
+                     row.after(row.cloneNode(true));
+                     document.querySelector('[data-act]').form.dispatchEvent(new Event('change'))",
+                )
+                .await;
+            browser.sees("101 selected; at most 100").await;
+            assert_eq!(browser.run("return document.querySelector('[data-act]').disabled").await, true);
+        } else {
+            browser.click("tbody input[name=pick]").await;
+            browser.sees("1 selected").await;
+            let is_in_view = "const box = document.querySelector('.selection-bar').getBoundingClientRect();
+                return box.top >= 0 && box.bottom <= innerHeight";
+            assert_eq!(browser.run(is_in_view).await, true, "the bar is in view above all rows");
+            browser.click(".selection-bar a").await;
+            let is_in_view = "return document.querySelector('#take-action').getBoundingClientRect().top < innerHeight";
+            assert_eq!(browser.run(is_in_view).await, true);
+        }
+    }
+    served.stop().await;
 }
