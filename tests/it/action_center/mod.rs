@@ -14,6 +14,7 @@ mod live;
 mod oidc;
 mod people;
 mod reading;
+mod retrying;
 mod rotation;
 mod schemathesis;
 mod searching;

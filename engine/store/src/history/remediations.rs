@@ -5,7 +5,8 @@ use crate::boxed::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Actor, Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Remediation, RemediationId, Timestamp,
+    Actor, Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Origin, Remediation, RemediationId,
+    Timestamp,
 };
 use serde::de::DeserializeOwned;
 
@@ -52,6 +53,17 @@ impl Store {
         let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
         let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
         rows.iter().map(|row| state(row, 1)).collect()
+    }
+
+    /// Returns the retries of a remediation, oldest first.
+    #[tracing::instrument(name = "store.remediations.retries", skip_all, fields(remediation.id = %of))]
+    #[boxed]
+    pub async fn retries(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
+        let sql = "SELECT id, state FROM remediations WHERE follows = $1 ORDER BY number";
+        let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
+        let mut found: Vec<Remediation> = rows.iter().map(|row| state(row, 1)).collect::<Result<_, _>>()?;
+        found.retain(|one| matches!(one.request.origin, Origin::Retry { .. }));
+        Ok(found)
     }
 
     /// Returns an alert by its ID.

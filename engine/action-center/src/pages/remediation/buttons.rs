@@ -21,7 +21,7 @@ const EXPORTS: [(ExportFormat, &str); 3] = [
 ];
 
 /// The buttons that are possible now, and the menu of exports.
-pub(super) fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
+pub(super) fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64, is_retried: bool) -> Markup {
     let mut verbs = Vec::new();
     if frame.may(Permission::Control) && remediation.asked.is_none() {
         match remediation.status {
@@ -35,7 +35,7 @@ pub(super) fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) ->
     if frame.may(Permission::Submit) {
         let still = remediation.status.is_final() || remediation.status == Status::Paused;
         let ended = matches!(remediation.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled);
-        if ended && remediation.counts.failed > 0 {
+        if ended && remediation.counts.failed > 0 && !is_retried {
             verbs.push("retry");
         }
         if still && to_undo > 0 {
@@ -76,7 +76,7 @@ fn label(verb: &str) -> &'static str {
 
 /// Whether a button is confirmed before it is carried out.
 pub(super) fn is_confirmed_first(verb: &str) -> bool {
-    matches!(verb, "cancel" | "undo")
+    matches!(verb, "cancel" | "undo" | "retry")
 }
 
 /// Asks once more, with the numbers.
@@ -86,6 +86,13 @@ pub(super) fn confirm(frame: &Frame, remediation: &Remediation, verb: &str, fiel
         let many = counted(counts.succeeded, "message");
         let facts = html! { p { "Put back " strong { (many) } " where they were before. This is a remediation of its own: it is planned, and may need an approval." } };
         (facts, format!("Put back {many}"))
+    } else if verb == "retry" {
+        let many = counted(counts.failed, "failed message");
+        let facts = html! {
+            p { (act_words(action)) ": " strong { (many) } ", once more. This is a remediation of its own, under the same approval while that is valid." }
+            p { "What has been moved meanwhile counts as succeeded in it, too." }
+        };
+        (facts, format!("Retry {many}"))
     } else {
         let open = counted(counts.open, "message");
         let facts = html! {

@@ -19,6 +19,7 @@ pub(super) async fn state(
     center: &Center,
     remediation: &Remediation,
     undos: &[Remediation],
+    retries: &[Remediation],
 ) -> Result<Markup, Problem> {
     let batches = center.site().history.batches(&remediation.id).await?;
     let speed = batches.iter().rev().find_map(|batch| {
@@ -34,10 +35,18 @@ pub(super) async fn state(
         @for undo in &undone { (toast::note(html! {
             "Undone by " (by_id(&undo.id)) ": " (counted(undo.succeeded, "message")) " put back (" (spoken(undo.status.as_str())) ")."
         })) }
+        @for retry in ran(retries) { (toast::note(html! {
+            "Retried by " (by_id(&retry.id)) ": " (counted(retry.counts.succeeded, "message")) " succeeded (" (spoken(retry.status.as_str())) ")."
+        })) }
         (numbers(&four(remediation)))
         @if remediation.counts.acted() > 0 { (chart::outcomes(&remediation.counts)) }
         (stepper(&steps(remediation, speed)))
     })
+}
+
+/// The retries that acted on messages, or may yet.
+pub(super) fn ran(retries: &[Remediation]) -> impl Iterator<Item = &Remediation> {
+    retries.iter().filter(|retry| !retry.status.is_final() || retry.counts.acted() > 0)
 }
 
 fn four(remediation: &Remediation) -> [Number; 4] {

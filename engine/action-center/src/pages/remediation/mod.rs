@@ -62,6 +62,7 @@ async fn show(
     problem: Option<&Problem>,
 ) -> Result<Response, Problem> {
     let undos = center.site().history.undos(&found.id).await?;
+    let retries = center.site().history.retries(&found.id).await?;
     let open = query.filled("tab").unwrap_or("overview");
     let content = match open {
         "messages" => messages::tab(center, frame, found, query).await?,
@@ -69,7 +70,7 @@ async fn show(
         "timeline" => records::timeline(center, &found.id).await?,
         "evidence" => records::evidence(center, &found.id, query).await?,
         "late-copies" => records::late_copies(center, found).await?,
-        "related" => records::related(center, found, &undos).await?,
+        "related" => records::related(center, found, &undos, &retries).await?,
         _ => overview::tab(center, frame, found, sent).await?,
     };
     let body = html! {
@@ -77,7 +78,7 @@ async fn show(
         @else if query.filled("submitted").is_some() && !found.status.is_final() {
             p .note.done role="status" { "Submitted. Approval ID: " strong { (found.request.approval_id) } ". This page updates by itself." }
         }
-        div #remediation-state data-live data-every=(pace(found)) { (head::state(center, found, &undos).await?) }
+        div #remediation-state data-live data-every=(pace(found)) { (head::state(center, found, &undos, &retries).await?) }
         div #remediation-tabs data-live { (tabs("Parts of the remediation", &tab_list(found, open))) }
         div #remediation-tab data-live[is_live(found, open)] { (content) }
     };
@@ -86,7 +87,7 @@ async fn show(
         h1 { (visible(&request.name)) }
         span #remediation-pill data-live aria-live="polite" { (pill::status(found.status)) }
         (pill::severity(request.severity))
-        div #remediation-actions .actions data-live { (buttons::buttons(frame, found, found.left_to_undo(&undos))) }
+        div #remediation-actions .actions data-live { (buttons::buttons(frame, found, found.left_to_undo(&undos), head::ran(&retries).next().is_some())) }
     };
     let title = format!("{} · {}", visible(&request.name), crate::design::words::status(found.status));
     let mut response = layout::page_with(frame, "/history", &title, &head, &body);

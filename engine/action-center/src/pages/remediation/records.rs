@@ -139,11 +139,12 @@ pub(super) async fn late_copies(center: &Center, remediation: &Remediation) -> R
     ])) })
 }
 
-/// The records around it: what it follows, its undos, its investigation and its alert.
+/// The records around it: what it follows, its undos and retries, its investigation and its alert.
 pub(super) async fn related(
     center: &Center,
     remediation: &Remediation,
     undos: &[Remediation],
+    retries: &[Remediation],
 ) -> Result<Markup, Problem> {
     let (request, history) = (&remediation.request, &center.site().history);
     let alert = history.alert(&request.alert_id).await?;
@@ -168,6 +169,7 @@ pub(super) async fn related(
         .iter()
         .map(|it| row(&relation, it))
         .chain(undos.iter().map(|it| row("Undo", it)))
+        .chain(retries.iter().map(|it| row("Retry", it)))
         .chain(follow_ups.iter().map(|it| row("Late copies", it)))
         .collect();
     Ok(html! {
