@@ -98,3 +98,15 @@ async fn only_those_who_may_submit_have_the_form() {
     assert_eq!(desk.center.page("", "/playbooks/purge/start").await.status, 303);
     assert_eq!(remediations(&desk).await, 0);
 }
+
+#[tokio::test]
+async fn the_page_of_stores_says_how_one_is_added_and_what_a_check_looked_at() {
+    let desk = desk().await;
+    let cookie = analyst(&desk).await;
+    let page = desk.center.page(&cookie, "/connectors").await;
+    for said in ["clawback.toml", "[stores.corp]", "Restart every node", "configuration.md"] {
+        assert!(page.text.contains(said), "{said}: {}", page.text);
+    }
+    let checked = desk.center.form(&cookie, "/connectors", &format!("form_token={}", page.form_token())).await;
+    assert!(checked.text.contains("1 mailbox looked at"), "{}", checked.text);
+}
