@@ -30,7 +30,7 @@ async fn every_event_names_the_credential_of_its_actor() {
         world.call(&ben, "POST", &format!("{path}/approve"), json!({ "plan_digest": digest }), 200).await;
         let (other, _) = world.pending().await;
         let token = center.page(&cookie, "/people").await.form_token();
-        let (form, fields) = (format!("/remediations/{other}/cancel"), format!("form_token={token}"));
+        let (form, fields) = (format!("/remediations/{other}/cancel"), format!("form_token={token}&confirmed=yes"));
         assert_eq!(center.form(&cookie, &form, &fields).await.status, 303);
         center.work().await;
 

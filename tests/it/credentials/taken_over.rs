@@ -53,7 +53,7 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
         let fields = format!("form_token={token}&decision=approve&digest={digest}&seen={seen}");
         let refused = center.form(&cookie, &format!("/remediations/{id}/decide"), &fields).await;
         assert_eq!(refused.status, 403);
-        assert!(refused.text.contains("The password of ben was set by root"), "{}", refused.text);
+        assert!(refused.text.contains("the password of ben was set by root"), "{}", refused.text);
         let fields = format!("form_token={token}&name=ben&label=mine");
         assert_eq!(center.form(&cookie, "/people/tokens", &fields).await.status, 403);
         world.call(&laptop, "POST", "principals/ben/tokens", json!({ "label": "mine" }), 403).await;

@@ -8,7 +8,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::granted::{commands, headers};
+use crate::granted::commands::{self, keys};
+use crate::granted::headers;
 use crate::manifest;
 
 /// The stand-in for the mailbox of the call.
@@ -216,21 +217,6 @@ fn check_headers_of_part(fields: &Map<String, Value>) -> Result<(), String> {
         }
         None => Ok(()),
     }
-}
-
-/// Returns the number of keys in a JSON text: of colons outside of strings.
-pub(crate) fn keys(json: &[u8]) -> usize {
-    let (mut count, mut is_text, mut is_escaped) = (0, false, false);
-    for byte in json {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_text => is_escaped = true,
-            b'"' => is_text = !is_text,
-            b':' if !is_text => count += 1,
-            _ => {}
-        }
-    }
-    count
 }
 
 /// Returns the decoded parts of a path. Parts that a server could read as others are refused.
