@@ -70,8 +70,8 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
     browser.picture("passkey-vote").await;
     browser.press("Approve").await;
     browser.sees("ben approved").await;
-    browser.sees("signed by a passkey").await;
-    browser.sees("completed").await;
+    browser.sees(", signed").await;
+    browser.sees("Completed").await;
     drop(served);
     admin.ok(&["verify"]);
     // A signature is valid for one plan and one decision: it is refused for another.
