@@ -52,7 +52,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
                   field.name = 'decision'; field.value = 'approve'; form.append(field); \
                   HTMLFormElement.prototype.submit.call(form);";
     browser.run(forged).await;
-    browser.sees("this site asks for signed votes").await;
+    browser.sees("This site asks for signed votes").await;
     assert_eq!(admin.json(&["show", id])["remediation"]["status"], "pending-approval");
 
     browser.go(&format!("{address}/passkey")).await;
