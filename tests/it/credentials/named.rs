@@ -71,7 +71,7 @@ async fn every_event_names_the_credential_of_its_actor() {
         }
 
         let said = "token `laptop`, made by root at";
-        let page = center.page(&cookie, &format!("/remediations/{id}")).await.text;
+        let page = center.page(&cookie, &format!("/remediations/{id}?tab=timeline")).await.text;
         assert!(page.contains(said), "{page}");
         let export = center.call(&ben, "GET", &format!("/api/v1/remediations/{id}/export"), None).await;
         let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
