@@ -157,6 +157,15 @@ impl Chromium {
         self.client.wait().for_element(Locator::XPath(&path)).await.unwrap().click().await.unwrap();
     }
 
+    /// Signs in at a site.
+    pub async fn sign_in(&self, site: &str, name: &str, password: &str) {
+        self.go(&format!("{site}/sign-in")).await;
+        self.fill("name", name).await;
+        self.fill("password", password).await;
+        self.press("Sign in").await;
+        self.sees("Sign out").await;
+    }
+
     /// Opens the tab of this name.
     pub async fn press_tab(&self, name: &str) {
         let path = format!("//nav//a[starts-with(normalize-space(), \"{name}\")]");

@@ -12,7 +12,7 @@ pub(crate) mod log;
 pub(crate) mod message_rows;
 pub(crate) mod messages;
 pub(crate) mod plans;
-mod remediations;
+pub(crate) mod remediations;
 pub(crate) mod reports;
 pub(crate) mod retention;
 pub(crate) mod sweep_rows;

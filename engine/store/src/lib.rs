@@ -53,6 +53,7 @@ pub use history::event_list::{EventFilter, EventPage};
 pub use history::evidence::{Kept, KeptCursor, KeptMessage};
 pub use history::log::Proven;
 pub use history::messages::MessageFilter;
+pub use history::remediations::Followers;
 pub use history::reports::{NewReport, Recorded};
 pub use history::retention::Expired;
 pub use history::transitions::Filing;

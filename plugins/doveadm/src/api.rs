@@ -6,7 +6,7 @@ use std::time::Duration;
 use clawback_connector_sdk::{
     host::{Host, Http, HttpError, Memo, Request, Response},
     types::Error,
-    web,
+    web::{self, Failure},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
@@ -30,29 +30,6 @@ const NO_USER: i64 = 67;
 const NOT_FOUND: i64 = 68;
 const TEMPORARY: i64 = 75;
 const NO_PERMISSION: i64 = 77;
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The answer is larger than a call can hold: fewer records fit.
-    TooLarge,
-    Error(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::TooLarge => Self::Permanent("the server's answer is too large".into()),
-            Failure::Error(error) => error,
-        }
-    }
-}
 
 /// Why one command failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

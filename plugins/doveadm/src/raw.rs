@@ -6,10 +6,11 @@ use clawback_connector_sdk::{
     features, fingerprint,
     host::{Host, Http, Memo},
     types::{Error, MessageRef},
+    web::Failure,
 };
 
 use crate::{
-    api::{self, Api, Failure},
+    api::{self, Api},
     command::{Command, Query},
     find,
     folder::Folders,

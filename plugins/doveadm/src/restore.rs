@@ -1,6 +1,7 @@
 //! The flags of restored messages. A restore sets the former flags; the outcome says so if some are missing.
 
 use clawback_connector_sdk::{
+    flags::missing,
     host::{Host, Http, Memo},
     types::{Effect, Error},
 };
@@ -56,7 +57,7 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             }
             match read(told)?.filter(|now| now.guid() == row.guid()) {
                 Some(now) => {
-                    let missing = flags::missing(wanted, &now.flags());
+                    let missing = missing(wanted, &now.flags());
                     if !missing.is_empty() {
                         self.lacks_flags(*at, &format!("the server did not keep {}", missing.join(" ")));
                     }

@@ -12,13 +12,14 @@ use clawback_connector_sdk::{
     attachment,
     host::{Host, Http, Memo, Scope},
     matching, memo,
-    page::Budget,
+    page::{self, Budget},
     place,
     types::{Error, Gap, LocationKind, Message, MessagePage, Query},
+    web::Failure,
 };
 
 use crate::{
-    api::{Answer, Api, Failure, Refusal},
+    api::{Answer, Api, Refusal},
     command::{self, Command, in_some_folder, set, words},
     cursor::Cursor,
     folder::{self, Folder, Folders},
@@ -57,13 +58,8 @@ pub(crate) fn search<H: Host + Http + Memo>(
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
-    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
-    let cursor = match cursor {
-        Some(text) => {
-            Some(Cursor::parse(text).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
-        }
-        None => None,
-    };
+    let most = page::size(most, A_PAGE);
+    let cursor = page::resume(cursor, Cursor::parse)?;
     let is_first = cursor.is_none();
     let keys = keys::of(query);
     let text = Text::of(query);

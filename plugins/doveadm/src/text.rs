@@ -1,9 +1,9 @@
 //! The fields whose text a query compares: only these are read of each message, and whole headers of the hits alone.
 
 use clawback_connector_sdk::{
-    bound, fields, header,
+    bound, fields,
     matching::{self, everything},
-    types::{Location, LocationKind, Query},
+    types::Query,
 };
 
 use crate::row::Row;
@@ -66,13 +66,6 @@ impl Text {
             }
         }
         block.push(b'\n');
-        let stored = header::Stored {
-            locator: String::new(),
-            location: Location { kind: LocationKind::Unknown, path: String::new() },
-            received_at: 0,
-            size: 0,
-            flags: Vec::new(),
-        };
-        matching::matches(&self.query, &header::describe(stored, &block, &self.query), &block)
+        matching::matches_fields(&self.query, &block)
     }
 }

@@ -1,6 +1,6 @@
 //! Where a search goes on: which of its lists, a page of that, and the message of it that was the last.
 
-use clawback_connector_sdk::types::Error;
+use clawback_connector_sdk::{page, types::Error};
 use serde::{Deserialize, Serialize};
 
 use crate::locator;
@@ -25,7 +25,7 @@ pub(crate) struct Cursor {
 impl Cursor {
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let cursor: Option<Self> = serde_json::from_str(text).ok();
-        cursor.filter(Self::is_ours).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))
+        cursor.filter(Self::is_ours).ok_or_else(page::not_ours)
     }
 
     fn is_ours(&self) -> bool {

@@ -3,7 +3,7 @@
 
 use clawback_connector_sdk::{
     host::{Host, Http, Memo},
-    page::Budget,
+    page::{self, Budget},
     place::is_hidden,
     types::{Error, Gap, LocationKind, MessagePage, Query},
     web,
@@ -33,7 +33,7 @@ pub(crate) fn search<H: Host + Http + Memo>(
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
-    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
+    let most = page::size(most, A_PAGE);
     let mut page = MessagePage { messages: Vec::new(), next: None, gaps: Vec::new() };
     let mut labels = None;
     if query.locations.iter().any(|kind| is_hidden(*kind)) {

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use clawback_connector_sdk::{
+    connector::outcomes,
     host::{Host, Http, Memo},
     place,
     types::{Action, Effect, Error, Location, LocationKind, MessageRef, Outcome, Receipt, Target},
@@ -92,10 +93,7 @@ pub(crate) fn apply<H: Host + Http + Memo>(
             return Err(error);
         }
     }
-    let unanswered = || Effect::Failed("the message was not acted on".into());
-    let effects = run.effects.into_iter().map(|effect| effect.unwrap_or_else(unanswered));
-    let outcomes = targets.iter().zip(effects);
-    Ok(outcomes.map(|(target, effect)| Outcome { locator: target.ref_.locator.clone(), effect }).collect())
+    Ok(outcomes(targets, run.effects))
 }
 
 impl<H: Host + Http + Memo> Run<'_, '_, H> {

@@ -6,7 +6,7 @@
 
 use std::hash::Hasher as _;
 
-use clawback_connector_sdk::types::Error;
+use clawback_connector_sdk::{page, types::Error};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
@@ -46,7 +46,7 @@ impl Cursor {
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::Permanent("the cursor is not one of ours".into());
+        let wrong = page::not_ours;
         let cursor: Self = serde_json::from_str(text).map_err(|_| wrong())?;
         let is_folder = cursor.scope.is_empty() || crate::address::is_id(&cursor.scope);
         let is_query = cursor.link.as_ref().is_none_or(|link| !link.contains(['?', '#', '\r', '\n', ' ']));

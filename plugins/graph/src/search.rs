@@ -4,7 +4,7 @@ use clawback_connector_sdk::{
     attachment as names,
     host::{Host, Http, Memo},
     matching,
-    page::Budget,
+    page::{self, Budget},
     place,
     types::{Error, Gap, LocationKind, Message, MessagePage, Query},
     web,
@@ -51,7 +51,7 @@ pub(crate) fn search<H: Host + Http + Memo>(
         return Ok(MessagePage { messages: Vec::new(), next: None, gaps: Vec::new() });
     };
     let wants_headers = !query.header_contains.is_empty() || !query.want_headers.is_empty();
-    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
+    let most = page::size(most, A_PAGE);
     let run = Run {
         client,
         query,

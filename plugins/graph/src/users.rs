@@ -2,6 +2,7 @@
 
 use clawback_connector_sdk::{
     host::{Host, Http, Memo},
+    page,
     types::{Error, Gap, MailboxPage},
     web,
 };
@@ -32,7 +33,7 @@ pub(crate) fn list<H: Host + Http + Memo>(
         let query = [("$select", "id,mail,userPrincipalName,userType"), ("$top", &top)];
         web::query(query)
     };
-    let wrong = || Error::Permanent("the cursor is not one of ours".into());
+    let wrong = page::not_ours;
     let (mut skip, mut query) = match cursor {
         None => (0, first()),
         Some(cursor) => {

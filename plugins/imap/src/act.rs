@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use clawback_connector_sdk::{
+    connector::outcomes,
     host::{Host, MailStream},
     place,
     types::{Action, Effect, Error, Location, MessageRef, Outcome, Target},
@@ -132,10 +133,7 @@ pub(crate) fn apply<S: MailStream, H: Host>(
     if action == Action::Restore {
         run.restore_flags()?;
     }
-    let unanswered = || Effect::Failed("the message was not acted on".into());
-    let effects = run.effects.into_iter().map(|effect| effect.unwrap_or_else(unanswered));
-    let outcomes = targets.iter().zip(effects);
-    Ok(outcomes.map(|(target, effect)| Outcome { locator: target.ref_.locator.clone(), effect }).collect())
+    Ok(outcomes(targets, run.effects))
 }
 
 impl<S: MailStream, H: Host> Run<'_, S, H> {

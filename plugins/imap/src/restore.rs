@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clawback_connector_sdk::{
+    flags::missing,
     host::{Host, MailStream},
     types::{Effect, Error, Location},
 };
@@ -78,7 +79,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let looks = sets(&uids).iter().map(|set| Command::new(format!("UID FETCH {set} (UID FLAGS)"))).collect();
         let told = numbers::flags(&self.session.flight(looks)?);
         for (one, reply) in wanted.iter().zip(&replies) {
-            let missing = told.get(&one.uid).map(|now| flags::missing(&one.flags, now)).unwrap_or_default();
+            let missing = told.get(&one.uid).map(|now| missing(&one.flags, now)).unwrap_or_default();
             if reply.is_ok() && !missing.is_empty() {
                 self.lacks_flags(one.at, &format!("the server did not keep {}", missing.join(" ")));
             }

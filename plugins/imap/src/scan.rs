@@ -4,10 +4,9 @@
 //! fetched whole and compared then.
 
 use clawback_connector_sdk::{
-    header,
     host::MailStream,
     matching::{self, everything},
-    types::{Error, Location, LocationKind, Query},
+    types::{Error, Query},
 };
 
 use crate::{ask::Hits, fetch, read::fetch_each, search_keys, session::Session, uids::Uids};
@@ -60,7 +59,9 @@ pub(crate) fn narrow<S: MailStream>(
         let read = fetch_each(session, &groups, &items, &fields)?;
         for ((at, one), read) in places.iter().zip(&groups).zip(read) {
             let is_match = |uid: u32| match read.messages.get(&uid) {
-                Some(message) => message.header.len() >= fetch::LOOK || has_text(&text, &message.header),
+                Some(message) => {
+                    message.header.len() >= fetch::LOOK || matching::matches_fields(&text, &message.header)
+                }
                 // A message that could not be read here is read whole, or becomes a gap there.
                 None => read.refused.is_some() || read.lost.iter().any(|(lost, _)| *lost == uid),
             };
@@ -70,18 +71,6 @@ pub(crate) fn narrow<S: MailStream>(
     let is_more = row.peek().is_some();
     *hits = group(&found, &kept).into_iter().map(|(_, hits)| hits).collect();
     Ok(end.filter(|_| is_more).map(|(at, uid)| (found[at].clone(), uid)))
-}
-
-/// Returns whether the text conditions hold for a message with these fields.
-fn has_text(text: &Query, fields: &[u8]) -> bool {
-    let stored = header::Stored {
-        locator: String::new(),
-        location: Location { kind: LocationKind::Unknown, path: String::new() },
-        received_at: 0,
-        size: 0,
-        flags: Vec::new(),
-    };
-    matching::matches(text, &header::describe(stored, fields, text), fields)
 }
 
 /// Groups UIDs by their folders.

@@ -7,7 +7,7 @@ use clawback_connector_sdk::{
     attachment, header,
     host::{Host, MailStream},
     matching,
-    page::Budget,
+    page::{self, Budget},
     place,
     types::{Error, Gap, Message, MessagePage, Query},
 };
@@ -45,13 +45,8 @@ pub(crate) fn search<S: MailStream, H: Host>(
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
-    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
-    let cursor = match cursor {
-        Some(text) => {
-            Some(Cursor::parse(text).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
-        }
-        None => None,
-    };
+    let most = page::size(most, A_PAGE);
+    let cursor = page::resume(cursor, Cursor::parse)?;
     let folders = list(session, host)?;
     let wanted = wanted(session, &folders, query, cursor.as_ref())?;
     let mut gaps = if cursor.is_none() { unseen(&folders, query, &wanted) } else { Vec::new() };

@@ -9,11 +9,12 @@ use clawback_connector_sdk::{
     host::{Host, Http, Memo},
     place,
     types::{Action, Effect, Error, Location, LocationKind, MessageRef, Outcome, Target},
+    web::Failure,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    api::{Api, Failure},
+    api::Api,
     email::{self, Email, Named, by_id, identified},
     folder::{Folder, Folders, ensure},
     label, locate,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clawback_connector_sdk::{
     host::{Host, Http, HttpError, Memo, Request, Response},
     types::Error,
-    web,
+    web::{self, Failure},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json, value::RawValue};
@@ -20,29 +20,6 @@ use crate::{
 const LARGEST: usize = 8 * 1024 * 1024;
 /// The most messages of one request for whole headers: a header has up to hundreds of kilobytes.
 const A_PIECE: usize = 100;
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The answer is larger than a call can hold: fewer records fit.
-    TooLarge,
-    Error(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::TooLarge => Self::Permanent("the server's answer is too large".into()),
-            Failure::Error(error) => error,
-        }
-    }
-}
 
 /// The API for one account.
 #[derive(Debug)]

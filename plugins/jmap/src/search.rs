@@ -10,15 +10,15 @@ use clawback_connector_sdk::{
     header::{self, Stored},
     host::{Host, Http, Memo},
     matching,
-    page::Budget,
+    page::{self, Budget},
     place,
     types::{Error, Gap, Message, MessagePage, Query},
-    web,
+    web::{self, Failure},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    api::{self, Api, Failure, Records},
+    api::{self, Api, Records},
     attached,
     cursor::Cursor,
     email::{self, Email},
@@ -53,13 +53,8 @@ pub(crate) fn search<H: Host + Http + Memo>(
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
-    let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
-    let cursor = match cursor {
-        Some(text) => {
-            Some(Cursor::parse(text).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
-        }
-        None => None,
-    };
+    let most = page::size(most, A_PAGE);
+    let cursor = page::resume(cursor, Cursor::parse)?;
     let is_first = cursor.is_none();
     let mut scan = Scan::new(api, query, most, cursor);
     if !query.locations.is_empty() || !query.folders.is_empty() {

@@ -4,7 +4,7 @@ use clawback_connector_sdk::{
     attachment, header,
     host::{Folder, FolderError, Host},
     matching,
-    page::Budget,
+    page::{self, Budget},
     place,
     types::{Error, Message, MessagePage, Query},
 };
@@ -45,13 +45,8 @@ pub(crate) fn search<H: Folder + Host>(
     cursor: Option<&str>,
     most: u32,
 ) -> Result<MessagePage, Error> {
-    let after = match cursor {
-        Some(cursor) => {
-            Some(cursor.rsplit_once('/').ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
-        }
-        None => None,
-    };
-    let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+    let after = page::resume(cursor, |cursor| cursor.rsplit_once('/'))?;
+    let most = page::size(most, usize::MAX);
     let mut page =
         Page { query, most, messages: Vec::new(), budget: Budget::default(), long_bytes: 0, gaps: Gaps::default() };
     let folders = mailbox.folders()?;

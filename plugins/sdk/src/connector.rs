@@ -3,7 +3,8 @@
 use crate::examiner::{Examined, Request};
 use crate::features;
 use crate::types::{
-    Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
+    Action, Capabilities, Effect, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
+    Target,
 };
 
 /// A kind of mail store. The methods are those of the interface `connector` in `plugins/wit/mail-store.wit`, which
@@ -31,6 +32,14 @@ pub trait Connector {
         let fetched = refs.iter().map(|message| self.fetch_raw(mailbox, message, request.most));
         fetched.map(|raw| features::examined(raw, request)).collect()
     }
+}
+
+/// Returns one outcome per target, in order. A target without an effect was not acted on.
+pub fn outcomes(targets: &[Target], effects: Vec<Option<Effect>>) -> Vec<Outcome> {
+    let unanswered = || Effect::Failed("the message was not acted on".into());
+    let effects = effects.into_iter().map(|effect| effect.unwrap_or_else(unanswered));
+    let outcomes = targets.iter().zip(effects);
+    outcomes.map(|(target, effect)| Outcome { locator: target.ref_.locator.clone(), effect }).collect()
 }
 
 /// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.

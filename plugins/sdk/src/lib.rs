@@ -18,6 +18,7 @@ pub mod describe;
 pub mod features;
 pub mod fields;
 pub mod fingerprint;
+pub mod flags;
 pub mod header;
 pub mod host;
 pub mod matching;

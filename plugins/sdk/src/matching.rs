@@ -3,10 +3,10 @@
 //! The host checks every condition again, so this may accept too much, never too little.
 
 use crate::{
-    header::{addresses, is_unread, raw_fields, texts},
+    header::{Stored, addresses, describe, is_unread, raw_fields, texts},
     normal::normalise,
     sender,
-    types::{Message, Query},
+    types::{Location, LocationKind, Message, Query},
 };
 
 /// Returns a query without conditions.
@@ -38,6 +38,19 @@ pub fn is_in_time(query: &Query, received_at: i64) -> bool {
 /// Returns whether attachment names must be known to answer the query.
 pub fn needs_attachments(query: &Query) -> bool {
     query.want_attachments || !query.attachment_name.is_empty()
+}
+
+/// Returns whether the conditions of a query on texts hold for a message with this header. `query` has no other
+/// conditions.
+pub fn matches_fields(query: &Query, header: &[u8]) -> bool {
+    let stored = Stored {
+        locator: String::new(),
+        location: Location { kind: LocationKind::Unknown, path: String::new() },
+        received_at: 0,
+        size: 0,
+        flags: Vec::new(),
+    };
+    matches(query, &describe(stored, header, query), header)
 }
 
 /// Returns whether all conditions hold, except folders and attachment names. `header` is the source block of `message`.

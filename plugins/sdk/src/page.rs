@@ -3,7 +3,7 @@
 //! A page passes from the component to the host at once, and the host limits its size. So a page of messages with large
 //! headers ends early: it has fewer messages and a cursor, as the contract allows.
 
-use crate::types::Message;
+use crate::types::{Error, Message};
 
 /// The bytes after which a page ends. [`crate::header::describe`] limits the size of a message, so a page is never much
 /// larger.
@@ -54,6 +54,21 @@ impl Budget {
     }
 }
 
+/// Returns the number of messages of a page: as many as the host asks for, and at most `largest`.
+pub fn size(most: u32, largest: usize) -> usize {
+    usize::try_from(most.max(1)).unwrap_or(largest).min(largest)
+}
+
+/// Returns where a page begins: what `read` makes of the cursor.
+pub fn resume<'a, T>(cursor: Option<&'a str>, read: impl Fn(&'a str) -> Option<T>) -> Result<Option<T>, Error> {
+    cursor.map(|cursor| read(cursor).ok_or_else(not_ours)).transpose()
+}
+
+/// The error of a cursor that the connector has not made.
+pub fn not_ours() -> Error {
+    Error::Permanent("the cursor is not one of ours".into())
+}
+
 /// Returns one page of mailboxes, at most `most` of those whose names come after the cursor, and the cursor of the next
 /// page. `items` are sorted by these names.
 pub fn after<T>(
@@ -63,7 +78,7 @@ pub fn after<T>(
     most: u32,
 ) -> (Vec<T>, Option<String>) {
     items.retain(|item| cursor.is_none_or(|cursor| name(item) > cursor));
-    let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+    let most = size(most, usize::MAX);
     let is_more = items.len() > most;
     items.truncate(most);
     let next = items.last().filter(|_| is_more).map(|item| name(item).to_owned());

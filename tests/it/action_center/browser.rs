@@ -40,11 +40,7 @@ fn deliver(folder: &Path) {
 }
 
 async fn sign_in(browser: &Chromium, address: &str, name: &str) {
-    browser.go(&format!("{address}/sign-in")).await;
-    browser.fill("name", name).await;
-    browser.fill("password", if name == "ben" { OWN_PASSWORD } else { PASSWORD }).await;
-    browser.press("Sign in").await;
-    browser.sees("Sign out").await;
+    browser.sign_in(address, name, if name == "ben" { OWN_PASSWORD } else { PASSWORD }).await;
 }
 
 /// Checks that the page contains nothing that mail could have put there.

@@ -95,11 +95,7 @@ async fn components_look_as_they_did() {
     for (name, width, height, dark) in PICTURES {
         let browser = Chromium::start_in(width, height, dark).await;
         let at = |page: &str| format!("http://{}{page}", served.address);
-        browser.go(&at("/sign-in")).await;
-        browser.fill("name", "eve").await;
-        browser.fill("password", PASSWORD).await;
-        browser.press("Sign in").await;
-        browser.sees("Sign out").await;
+        browser.sign_in(&at(""), "eve", PASSWORD).await;
         let show = async || {
             browser.go(&at("/design")).await;
             browser.sees("Approve 3 remediations").await;

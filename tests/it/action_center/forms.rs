@@ -76,10 +76,7 @@ async fn enter_on_a_tick_decides_nothing() {
     let served = Served::start(&desk).await;
     let browser = Chromium::start(1280, 900).await;
     let at = |page: &str| format!("http://{}{page}", served.address);
-    browser.go(&at("/sign-in")).await;
-    browser.fill("name", "eve").await;
-    browser.fill("password", PASSWORD).await;
-    browser.press("Sign in").await;
+    browser.sign_in(&at(""), "eve", PASSWORD).await;
     browser.sees("0 selected").await;
     let field = |css: &'static str| fantoccini::Locator::Css(css);
     let tick = browser.client.find(field("input[name=pick]")).await.unwrap();

@@ -19,10 +19,7 @@ async fn a_page_follows_what_others_do() {
     let served = Served::start(&desk).await;
     let browser = Chromium::start(1280, 900).await;
     let at = |page: &str| format!("http://{}{page}", served.address);
-    browser.go(&at("/sign-in")).await;
-    browser.fill("name", "eve").await;
-    browser.fill("password", PASSWORD).await;
-    browser.press("Sign in").await;
+    browser.sign_in(&at(""), "eve", PASSWORD).await;
     browser.sees("2 remediations").await;
     let tick = format!("input[name=pick][value^='{second}']");
     browser.click(&tick).await;

@@ -1,4 +1,4 @@
-//! Searches of the page Search: each runs beside the page, is shared by the pages of one person and ends when it is told.
+//! Searches of the page Search: each runs beside the page, is shared by the pages of one person, and can be cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -166,11 +166,7 @@ async fn the_selection_says_its_limit() {
     let served = Served::start(&desk).await;
     let browser = Chromium::start(1280, 900).await;
     let at = |page: &str| format!("http://{}{page}", served.address);
-    browser.go(&at("/sign-in")).await;
-    browser.fill("name", "ann").await;
-    browser.fill("password", PASSWORD).await;
-    browser.press("Sign in").await;
-    browser.sees("Sign out").await;
+    browser.sign_in(&at(""), "ann", PASSWORD).await;
     browser.go(&at(&format!("/search?{CONDITIONS}"))).await;
     browser.sees("1 to 100 of 153").await;
     browser.picture("search-many").await;

@@ -204,11 +204,7 @@ async fn a_browser_sends_a_message_file() {
     std::fs::write(&file, message("Salary of November")).unwrap();
     let browser = Chromium::start(1280, 900).await;
     let at = |page: &str| format!("http://{}{page}", served.address);
-    browser.go(&at("/sign-in")).await;
-    browser.fill("name", "ann").await;
-    browser.fill("password", PASSWORD).await;
-    browser.press("Sign in").await;
-    browser.sees("Sign out").await;
+    browser.sign_in(&at(""), "ann", PASSWORD).await;
     browser.go(&at("/search")).await;
     let chosen = browser.client.find(fantoccini::Locator::Css("input[type=file]")).await.unwrap();
     chosen.send_keys(&file.display().to_string()).await.unwrap();

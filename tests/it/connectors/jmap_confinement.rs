@@ -7,12 +7,13 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use clawback_connectors::{ActionTarget, MailStore};
 use clawback_model::{Action, Effect, Location, LocationKind, MessageRef, Query, RestorePoint};
+use clawback_tests::contract::aims;
 use clawback_tests::cyrus::Cyrus;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use super::jmap::{aims, by_password, by_tokens, deliver, found, load, named, raw, snapshot};
+use super::jmap::{by_password, by_tokens, deliver, found, load, named, raw, snapshot};
 
 const OWN: &str = "u0001";
 const OTHER: &str = "u0002";

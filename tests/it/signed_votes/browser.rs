@@ -36,11 +36,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
     let address = served.url().replace("127.0.0.1", "localhost");
     let browser = Chromium::start(1280, 900).await;
     browser.plug_in_authenticator();
-    browser.go(&format!("{address}/sign-in")).await;
-    browser.fill("name", "ben").await;
-    browser.fill("password", OWN_PASSWORD).await;
-    browser.press("Sign in").await;
-    browser.sees("Sign out").await;
+    browser.sign_in(&address, "ben", OWN_PASSWORD).await;
 
     browser.go(&format!("{address}/remediations/{id}")).await;
     browser.sees("An approval of this must be signed").await;

@@ -5,8 +5,9 @@ use maud::{Markup, html};
 
 use super::button::guard;
 
-/// The field that a confirmed form has.
-const FIELD: &str = "confirmed";
+/// The field that a confirmed form has, and its value.
+pub(crate) const FIELD: &str = "confirmed";
+pub(crate) const CONFIRMED: &str = "yes";
 
 /// What is asked once more.
 #[derive(Debug)]
@@ -25,23 +26,13 @@ pub(crate) struct Confirmation<'a> {
     pub(crate) back: &'a str,
 }
 
-/// Whether a form comes from a confirmation.
-pub(crate) fn is_confirmed(value: &str) -> bool {
-    value == "yes"
-}
-
-/// The name of the field for [`is_confirmed`].
-pub(crate) const fn field() -> &'static str {
-    FIELD
-}
-
 impl maud::Render for Confirmation<'_> {
     fn render(&self) -> Markup {
         let token = self.fields.iter().find(|(name, _)| *name == "form_token").map_or("", |(_, value)| value);
         html! {
             form .form.card method="post" action=(self.address) {
                 (guard(token))
-                input type="hidden" name=(FIELD) value="yes";
+                input type="hidden" name=(FIELD) value=(CONFIRMED);
                 @for (name, value) in self.fields.iter().filter(|(name, _)| *name != "form_token" && *name != FIELD) {
                     input type="hidden" name=(name) value=(value);
                 }
@@ -82,6 +73,5 @@ mod tests {
         assert!(shown.contains("name=\"pick\" value=\"2\"") && !shown.contains("<script>"), "{shown}");
         assert_eq!((shown.matches("abc").count(), shown.matches("name=\"confirmed\" value=\"yes\"").count()), (1, 1));
         assert!(!shown.contains("value=\"no\""));
-        assert!(is_confirmed("yes") && !is_confirmed("no"));
     }
 }

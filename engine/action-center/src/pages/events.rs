@@ -1,14 +1,12 @@
 //! The events of the site on the page Audit, newest first: who did what, who read which message. Filters are fields of
 //! the address; the same list is a file.
 
-use axum::body::Body;
 use axum::extract::State;
 use clawback_model::{Event, RemediationId, Timestamp};
 use clawback_store::{Entry, EventFilter, SITE_EVENT_KINDS};
-use futures::stream;
 use maud::{Markup, html};
 
-use super::csv_file::{attachment, lines};
+use super::csv_file::{attachment, in_pieces};
 use super::fields::{Asked, Fields};
 use super::shown::Shown;
 use crate::access::{Caller, encoded};
@@ -148,21 +146,14 @@ pub(crate) async fn csv(State(center): State<Center>, _caller: Caller, Asked(que
     let filter = filter(&query)
         .map_err(|mistake| Problem::bad_request(format!("{}: {}", encoded(&mistake.field), mistake.says)))?;
     let names = ["Event no.", "When", "Person", "Event", "Remediation ID", "Message", "What"];
-    let begin = (Some(None), MOST_ROWS, Some(lines([names.map(str::to_owned).to_vec()])));
-    let pieces = stream::try_unfold(begin, move |(at, left, head): (Option<Option<i64>>, usize, Option<Vec<u8>>)| {
+    let rows = in_pieces(names.map(str::to_owned).to_vec(), MOST_ROWS, READ, move |before, most| {
         let (center, filter) = (center.clone(), filter.clone());
         async move {
-            if let Some(head) = head {
-                return Ok::<_, clawback_store::StoreError>(Some((head, (at, left, None))));
-            }
-            let Some(before) = at.filter(|_| left > 0) else { return Ok(None) };
-            let most = READ.min(u32::try_from(left).unwrap_or(READ));
             let page = center.site().history.events_like(&filter, before, most).await?;
-            let left = left - page.events.len();
-            Ok(Some((lines(page.events.iter().map(record)), (page.next.map(Some), left, None))))
+            Ok((page.events.iter().map(record).collect(), page.next))
         }
     });
-    Ok(attachment("events.csv", Body::from_stream(pieces)))
+    Ok(attachment("events.csv", rows))
 }
 
 fn record(entry: &Entry) -> Vec<String> {

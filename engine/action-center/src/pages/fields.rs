@@ -3,6 +3,8 @@
 use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 
+use crate::access::encoded;
+use crate::design::confirmation;
 use crate::problem::Problem;
 
 /// Names and values as they were sent.
@@ -30,13 +32,20 @@ impl Fields {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Whether the form comes from a confirmation.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.get(confirmation::FIELD) == confirmation::CONFIRMED
+    }
+
     /// The same without some names, as a query.
     pub(crate) fn query_without(&self, names: &[&str]) -> String {
-        let kept = self.0.iter().filter(|(name, value)| !names.contains(&name.as_str()) && !value.is_empty());
-        let pairs =
-            kept.map(|(name, value)| format!("{}={}", crate::access::encoded(name), crate::access::encoded(value)));
-        pairs.collect::<Vec<_>>().join("&")
+        query_of(self.pairs().filter(|(name, value)| !names.contains(name) && !value.is_empty()))
     }
+}
+
+/// Names and values as the query of an address.
+pub(super) fn query_of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect::<Vec<_>>().join("&")
 }
 
 /// From a form that was posted.
@@ -63,5 +72,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             .await
             .map_err(|error| Problem::bad_request(error.body_text()))?;
         Ok(Self(Fields(fields.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_field_of_a_confirmation_confirms() {
+        let confirmed = |value: &str| Fields(vec![("confirmed".to_owned(), value.to_owned())]).is_confirmed();
+        assert!(confirmed("yes") && !confirmed("no") && !Fields::default().is_confirmed());
     }
 }

@@ -1,13 +1,11 @@
 //! History: all remediations, by any combination of filters. The address is the saved view.
 
-use axum::body::Body;
 use axum::extract::State;
 use clawback_model::{Action, ActionSource, Remediation, Status};
 use clawback_store::{Cursor, HistoryFilter};
-use futures::stream;
 use maud::{Markup, html};
 
-use super::csv_file::{attachment, lines};
+use super::csv_file::{attachment, in_pieces};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::layout;
@@ -274,23 +272,14 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
     if columns.is_empty() {
         columns.extend(&COLUMNS);
     }
-    let head = lines([columns.iter().map(|column| column.shown.name().to_owned()).collect()]);
-    let begin = (Some(None), MOST_ROWS, Some(head));
-    let pieces =
-        stream::try_unfold(begin, move |(at, left, head): (Option<Option<Cursor>>, usize, Option<Vec<u8>>)| {
-            let (center, filter, columns) = (center.clone(), filter.clone(), columns.clone());
-            async move {
-                if let Some(head) = head {
-                    return Ok::<_, clawback_store::StoreError>(Some((head, (at, left, None))));
-                }
-                let Some(after) = at.filter(|_| left > 0) else { return Ok(None) };
-                let most = READ.min(u32::try_from(left).unwrap_or(READ));
-                let page = center.site().history.history(&filter, after, most).await?;
-                let read = page.remediations.len();
-                let record = |it: &Remediation| columns.iter().map(|column| (column.text)(it)).collect();
-                let lines = lines(page.remediations.iter().map(record));
-                Ok(Some((lines, (page.next.map(Some), left - read, None))))
-            }
-        });
-    Ok(attachment("history.csv", Body::from_stream(pieces)))
+    let head = columns.iter().map(|column| column.shown.name().to_owned()).collect();
+    let rows = in_pieces(head, MOST_ROWS, READ, move |after: Option<Cursor>, most| {
+        let (center, filter, columns) = (center.clone(), filter.clone(), columns.clone());
+        async move {
+            let page = center.site().history.history(&filter, after, most).await?;
+            let record = |it: &Remediation| columns.iter().map(|column| (column.text)(it)).collect();
+            Ok((page.remediations.iter().map(record).collect(), page.next))
+        }
+    });
+    Ok(attachment("history.csv", rows))
 }

@@ -21,7 +21,7 @@ use super::{findings, layout};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
-use crate::design::confirmation::{self, Confirmation};
+use crate::design::confirmation::Confirmation;
 use crate::design::empty::empty;
 use crate::design::filter_bar::{Chip, chips};
 use crate::design::icon::Icon;
@@ -369,7 +369,7 @@ async fn vote(center: &Center, frame: &Frame, query: &Fields, fields: &Fields) -
             "what is selected is of several actions ({actions}); decide on them one action at a time"
         )));
     }
-    if picked.len() > 1 && !confirmation::is_confirmed(fields.get(confirmation::field())) {
+    if picked.len() > 1 && !fields.is_confirmed() {
         return Ok(confirm(frame, decision, &found, fields));
     }
     let comment = fields.filled("comment").map(str::to_owned);

@@ -4,9 +4,8 @@ use clawback_model::{Inputs, LocationKind};
 use clawback_runtime::Error;
 use maud::{Markup, html};
 
-use super::fields::Fields;
+use super::fields::{Fields, query_of};
 use super::pasted::understood;
-use crate::access::encoded;
 use crate::design::field::{self, Mistake};
 use crate::design::filter_bar;
 use crate::design::words::spoken;
@@ -114,7 +113,7 @@ fn chips(query: &Fields) -> Vec<(String, String)> {
         let is_location = LOCATIONS.iter().any(|(known, ..)| known == name);
         let shown = if is_location { spoken(value) } else { clawback_model::visible_line(value, 100) };
         let others = pairs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, pair)| *pair);
-        let without = address_of(others);
+        let without = query_of(others);
         let way = if without.is_empty() { "/search".to_owned() } else { format!("/search?{without}") };
         (format!("{label}: {shown}"), way)
     };
@@ -162,11 +161,7 @@ pub(super) fn inputs(query: &Fields) -> Inputs {
     names.flat_map(|name| filled(query, name).map(move |value| (name, value))).collect()
 }
 
-/// The conditions as a query of an address, by which searches are told apart.
+/// The conditions as the query of an address. Searches with the same conditions have the same query.
 pub(super) fn conditions(query: &Fields) -> String {
-    address_of(inputs(query).pairs())
-}
-
-fn address_of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect::<Vec<_>>().join("&")
+    query_of(inputs(query).pairs())
 }

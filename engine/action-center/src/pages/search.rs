@@ -20,7 +20,7 @@ use super::{findings, layout, query, searching, upload};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
-use crate::design::confirmation::{self, Confirmation};
+use crate::design::confirmation::Confirmation;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
 use crate::design::selection_bar::selection_bar;
@@ -363,7 +363,7 @@ async fn accept(center: &Center, frame: &Frame, fields: &Fields) -> Result<Respo
     if inputs.is_empty() {
         return Err(Problem::bad_request("no messages are selected; search first"));
     }
-    if action == Action::HardDelete && !confirmation::is_confirmed(fields.get(confirmation::field())) {
+    if action == Action::HardDelete && !fields.is_confirmed() {
         let total: u64 = fields.get("total").parse().unwrap_or_default();
         let messages = match mode {
             SelectionMode::Query => total,
@@ -390,7 +390,7 @@ fn confirm(frame: &Frame, fields: &Fields, messages: u64) -> Response {
 /// Starts an investigation whose root is one message of the results, once it is confirmed: its playbook removes copies.
 pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let picked = read_picked(fields.get("investigate"))?;
-    if !confirmation::is_confirmed(fields.get(confirmation::field())) {
+    if !fields.is_confirmed() {
         let frame = Frame::load(&center, caller).await?;
         return Ok(confirm_investigation(&frame, &fields, &picked));
     }

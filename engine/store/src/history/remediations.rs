@@ -5,8 +5,8 @@ use crate::boxed::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Actor, Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Origin, Remediation, RemediationId,
-    Timestamp,
+    Action, Actor, Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Origin, Remediation,
+    RemediationId, Timestamp,
 };
 use serde::de::DeserializeOwned;
 
@@ -17,6 +17,15 @@ use crate::error::StoreError;
 use crate::lease::Lease;
 use crate::rows::{parse, places, state};
 use crate::store::Store;
+
+/// The remediations that follow one, oldest first. A retry of an undo is in both.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Followers {
+    /// Those that put its messages back.
+    pub undos: Vec<Remediation>,
+    /// Those that act on what failed in it.
+    pub retries: Vec<Remediation>,
+}
 
 impl Store {
     /// Writes a new remediation with the records that belong to it.
@@ -47,23 +56,20 @@ impl Store {
     }
 
     /// Returns the undos of a remediation, oldest first.
-    #[tracing::instrument(name = "store.remediations.undos", skip_all, fields(remediation.id = %of))]
-    #[boxed]
     pub async fn undos(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
-        let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
-        let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
-        rows.iter().map(|row| state(row, 1)).collect()
+        Ok(self.followers(of).await?.undos)
     }
 
-    /// Returns the retries of a remediation, oldest first.
-    #[tracing::instrument(name = "store.remediations.retries", skip_all, fields(remediation.id = %of))]
+    /// Returns what was submitted to follow a remediation.
+    #[tracing::instrument(name = "store.remediations.followers", skip_all, fields(remediation.id = %of))]
     #[boxed]
-    pub async fn retries(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
+    pub async fn followers(&self, of: &RemediationId) -> Result<Followers, StoreError> {
         let sql = "SELECT id, state FROM remediations WHERE follows = $1 ORDER BY number";
         let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
-        let mut found: Vec<Remediation> = rows.iter().map(|row| state(row, 1)).collect::<Result<_, _>>()?;
-        found.retain(|one| matches!(one.request.origin, Origin::Retry { .. }));
-        Ok(found)
+        let all = rows.iter().map(|row| state(row, 1)).collect::<Result<Vec<Remediation>, _>>()?;
+        let undos = all.iter().filter(|one| one.request.action == Action::Restore).cloned().collect();
+        let is_retry = |one: &Remediation| matches!(one.request.origin, Origin::Retry { .. });
+        Ok(Followers { undos, retries: all.into_iter().filter(is_retry).collect() })
     }
 
     /// Returns an alert by its ID.

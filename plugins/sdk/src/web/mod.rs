@@ -1,11 +1,13 @@
 //! Stores with an API over HTTP: requests, responses as errors of the contract, addresses and times.
 
 mod address;
+mod failure;
 mod request;
 mod response;
 mod time;
 
 pub use address::{escaped, path_of, query, with_query};
+pub use failure::Failure;
 pub use response::{LONGEST_PAUSE, refused, retry_after};
 pub use time::{from_rfc3339, to_rfc3339};
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use clawback_connectors::conformance::Seed;
 use clawback_connectors::{ActionTarget, CallError, MailStore, SandboxLimits};
-use clawback_model::{Action, Effect, LocationKind, Message, Query, Receipt, RestorePoint};
-use clawback_tests::contract::{self, check_contract};
+use clawback_model::{Action, Effect, LocationKind, Message, Query, RestorePoint};
+use clawback_tests::contract::{self, aims, back, check_contract, receipts};
 use clawback_tests::dovecot::{self, Dovecot, Format, Options};
 use clawback_tests::imap_client::{Session, Snapshot, difference};
 
@@ -86,32 +86,6 @@ fn deliver(server: &Dovecot, number: usize, folder: &str, raw: &[u8], flags: &[&
 async fn found(store: &dyn MailStore, number: usize, subject: &str) -> Vec<Message> {
     let query = Query { subject_contains: vec![subject.to_owned()], ..Query::default() };
     contract::search(store, &named(number), &query, 100).await
-}
-
-fn aims(messages: &[Message]) -> Vec<ActionTarget> {
-    let aim = |message: &Message| ActionTarget {
-        reference: message.reference.clone(),
-        location: message.location.clone(),
-        former: None,
-    };
-    messages.iter().map(aim).collect()
-}
-
-fn receipts(effects: &[Effect]) -> Vec<Receipt> {
-    let receipt = |effect: &Effect| match effect {
-        Effect::Succeeded(receipt) => receipt.clone(),
-        other => panic!("expected a success, got {other:?}"),
-    };
-    effects.iter().map(receipt).collect()
-}
-
-fn back(receipts: &[Receipt]) -> Vec<ActionTarget> {
-    let back = |receipt: &Receipt| ActionTarget {
-        reference: receipt.now.clone().unwrap(),
-        location: receipt.location.clone().unwrap(),
-        former: Some(RestorePoint { ..receipt.former.clone() }),
-    };
-    receipts.iter().map(back).collect()
 }
 
 async fn check(format: Format) {

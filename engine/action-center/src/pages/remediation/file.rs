@@ -1,10 +1,8 @@
 //! The messages of a remediation as a file.
 
-use axum::body::Body;
 use axum::extract::{Path, State};
-use futures::stream;
 
-use super::super::csv_file::{attachment, lines};
+use super::super::csv_file::{attachment, in_pieces};
 use super::super::shown::Shown;
 use crate::center::Center;
 use crate::json::MessageJson;
@@ -17,22 +15,16 @@ const READ: u32 = 5_000;
 pub(crate) async fn messages_csv(State(center): State<Center>, Path(id): Path<String>) -> Shown {
     let found = find(&center, &id).await?;
     let name = format!("{}.csv", found.id);
-    let begin = (Some(None), Some(lines([message_head()])));
-    let pieces = stream::try_unfold(begin, move |(at, head): (Option<Option<u32>>, Option<Vec<u8>>)| {
+    let rows = in_pieces(message_head(), usize::MAX, READ, move |after, most| {
         let (center, found) = (center.clone(), found.clone());
         async move {
-            if let Some(head) = head {
-                return Ok::<_, clawback_store::StoreError>(Some((head, (at, None))));
-            }
-            let Some(after) = at else { return Ok(None) };
-            let pairs = center.site().history.messages(&found.id, after, READ).await?;
-            let next = pairs.last().map(|(target, _)| Some(target.seq));
-            let rows =
-                pairs.iter().map(|(target, outcome)| message(&MessageJson::new(&found, target, outcome.as_ref())));
-            Ok(Some((lines(rows), (next, None))))
+            let pairs = center.site().history.messages(&found.id, after, most).await?;
+            let next = pairs.last().map(|(target, _)| target.seq);
+            let row = |(target, outcome): &_| message(&MessageJson::new(&found, target, Option::as_ref(outcome)));
+            Ok((pairs.iter().map(row).collect(), next))
         }
     });
-    Ok(attachment(&name, Body::from_stream(pieces)))
+    Ok(attachment(&name, rows))
 }
 
 fn message_head() -> Vec<String> {

@@ -13,6 +13,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_app::Ballot;
 use clawback_model::{Decision, PlanDigest, Remediation, RemediationId, Status, Timestamp, visible};
+use clawback_store::Followers;
 use maud::html;
 
 use super::fields::{Asked, Fields};
@@ -24,7 +25,7 @@ use crate::access::Caller;
 use crate::body::word;
 use crate::center::Center;
 use crate::design::tabs::{Tab, tabs};
-use crate::design::{confirmation, pill, toast};
+use crate::design::{pill, toast};
 use crate::lookup::find;
 use crate::problem::Problem;
 
@@ -61,8 +62,7 @@ async fn show(
     sent: &Fields,
     problem: Option<&Problem>,
 ) -> Result<Response, Problem> {
-    let undos = center.site().history.undos(&found.id).await?;
-    let retries = center.site().history.retries(&found.id).await?;
+    let Followers { undos, retries } = center.site().history.followers(&found.id).await?;
     let open = query.filled("tab").unwrap_or("overview");
     let content = match open {
         "messages" => messages::tab(center, frame, found, query).await?,
@@ -138,7 +138,7 @@ pub(crate) async fn act(
 ) -> Shown {
     let found = find(&center, &id).await?;
     let frame = Frame::load(&center, caller).await?;
-    if buttons::is_confirmed_first(&verb) && !confirmation::is_confirmed(fields.get(confirmation::field())) {
+    if buttons::is_confirmed_first(&verb) && !fields.is_confirmed() {
         return Ok(buttons::confirm(&frame, &found, &verb, &fields));
     }
     match carry_out(&center, &frame, &found.id, &verb, &fields).await {
