@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use clawback_connectors::{Host, HostOptions};
 use clawback_model::FeatureRequest;
 use clawback_tests::binary::{Clawback, write_secret};
+use clawback_tests::components;
 use clawback_tests::smtp::{PASSWORD, Received, Smtp, USER};
 use data_encoding::BASE64_MIME;
 use serde_json::Value;
@@ -343,7 +343,7 @@ fn a_file_of_outlook_is_the_message_that_it_has() {
 
 #[tokio::test]
 async fn the_largest_file_of_outlook_that_a_mail_can_have_fits_into_the_memory_of_a_call() {
-    let examiner = Host::new(HostOptions::default()).unwrap().examiner().await.unwrap();
+    let examiner = components::host().examiner().await.unwrap();
     let large = vec![7; 10 << 20];
     let large = msg(1252, &[Property::Text(0x0037, "Large")], &[Attached::File("a.bin", "image/png", &large)]);
     let mail = with_file("large.msg", "application/vnd.ms-outlook", &large);

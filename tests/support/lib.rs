@@ -6,6 +6,7 @@ pub mod binary;
 pub mod center;
 pub mod chromium;
 pub mod committed;
+pub mod components;
 pub mod contract;
 pub mod courier;
 pub mod cyrus;

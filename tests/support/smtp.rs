@@ -15,7 +15,7 @@ pub const USER: &str = "clawback";
 pub const PASSWORD: &str = "secret-of-clawback";
 
 /// Debian's own interpreter, which has aiosmtpd once `python3-aiosmtpd` is installed.
-const PYTHON: &str = "/usr/bin/python3";
+pub const PYTHON: &str = "/usr/bin/python3";
 const SCRIPT: &str = r#"
 import asyncio, ssl, sys
 from aiosmtpd.handlers import Mailbox

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, header};
 use clawback_action_center::Settings;
-use clawback_connectors::{Host, HostOptions};
 use clawback_model::{PrincipalKind, Role, is_deceptive};
 use clawback_store::Store;
 use clawback_tests::center::{Answer, PASSWORD, TestCenter};
 use clawback_tests::chromium::Chromium;
+use clawback_tests::components;
 use clawback_tests::hostile::PAYLOADS;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const LARGEST: usize = 2 << 20;
 const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gW";
 
 fn settings() -> Settings {
-    Settings { host: Some(Arc::new(Host::new(HostOptions::default()).unwrap())), ..Settings::default() }
+    Settings { host: Some(Arc::new(components::host())), ..Settings::default() }
 }
 
 async fn with_investigations() -> Desk {

@@ -7,6 +7,7 @@ use clawback_action_center::export_plan;
 use clawback_connectors::MailStore;
 use clawback_model::{PrincipalKind, RemediationId};
 use clawback_tests::center::TestCenter;
+use clawback_tests::smtp::PYTHON;
 use clawback_tests::world;
 use futures::TryStreamExt as _;
 
@@ -18,7 +19,7 @@ const PROCEDURE: &str = "{ sed -n 1,2p plan; tail -n +3 plan | split -l 64 --fil
 
 fn verifier(file: &Path, digest: &str) -> Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("plan_digest.py");
-    Command::new("python3").arg(script).arg(file).arg(digest).output().expect("python3 is there")
+    Command::new(PYTHON).arg(script).arg(file).arg(digest).output().expect("python3 is there")
 }
 
 /// A plan of 150 messages, some with texts that would break lines; and a reader's token.

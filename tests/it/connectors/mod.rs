@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_connectors::{Host, HostOptions, SandboxLimits, StoreConfig};
 use clawback_model::Digest;
+use clawback_tests::components;
 
 mod bounds;
 mod config;
@@ -30,7 +31,7 @@ fn dist(file: &str) -> PathBuf {
 }
 
 fn host(limits: SandboxLimits) -> Host {
-    Host::new(HostOptions { limits, ..HostOptions::default() }).expect("the engine starts")
+    Host::new(HostOptions { limits, ..components::options() }).expect("the engine starts")
 }
 
 fn config(text: &str) -> StoreConfig {

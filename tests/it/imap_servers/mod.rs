@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use clawback_app::Api;
-use clawback_connectors::{Host, HostOptions, MailStore};
+use clawback_connectors::{Host, MailStore};
 use clawback_model::{ManualClock, Outcome, Principal, Remediation, Role, Throttles};
 use clawback_runtime::{Site, silent};
 use clawback_store::Store;
 use clawback_tests::access::{Access, Login};
+use clawback_tests::components;
 use clawback_tests::imap_client::{Kept, Snapshot, difference};
 use clawback_tests::mail::Random;
 use clawback_tests::site::{api, noon, person, site, submission};
@@ -153,7 +154,7 @@ impl World {
 /// One host for all tests of this process: compiling the component takes longer than most of them.
 fn host() -> &'static Host {
     static HOST: OnceLock<Host> = OnceLock::new();
-    HOST.get_or_init(|| Host::new(HostOptions::default()).expect("the engine starts"))
+    HOST.get_or_init(|| components::host())
 }
 
 /// Asserts that all mailboxes are as expected.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clawback_connectors::{Host, HostOptions, SandboxLimits};
 use clawback_model::Status;
 use clawback_runtime::Timers;
+use clawback_tests::components;
 use clawback_tests::site::NOON;
 
 use super::abuse_mailbox::{PULL, TRUSTED, maildirs, of_maildirs, report};
@@ -36,7 +37,7 @@ async fn three_people_who_redirect_one_message_are_three_reporters() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mails_that_the_examiner_has_no_time_for_are_read_again_and_hold_up_no_others() {
     let limits = SandboxLimits { call_timeout: Duration::from_millis(1), ..SandboxLimits::default() };
-    let hasty = Host::new(HostOptions { limits, ..HostOptions::default() }).unwrap().examiner().await.unwrap();
+    let hasty = Host::new(HostOptions { limits, ..components::options() }).unwrap().examiner().await.unwrap();
     let text = "Dear <b>colleague</b>, <a href=\"https://pay.bad.example/a\">pay</a> now. ".repeat(40_000);
     let long = |number| report(number, "ben@acme.test", TRUSTED, "text/html", text.as_bytes());
     let mut mails: Vec<_> = (0..12).map(|number| ("abuse@acme.test", long(number))).collect();

@@ -8,6 +8,7 @@ use clawback_model::{Digest, LogQuestion};
 use clawback_runtime::{Proof, SiteKey, open_checkpoint};
 use clawback_store::{Found, TrustedHeads, VerifyError};
 use clawback_tests::binary::Clawback;
+use clawback_tests::smtp::PYTHON;
 use serde_json::{Value, json};
 
 use super::harness::Database;
@@ -20,7 +21,7 @@ fn of_tests(file: &str) -> PathBuf {
 
 /// Runs the verifier in Python.
 fn python(key: &SiteKey, files: &[&Path]) -> Output {
-    let mut command = Command::new("python3");
+    let mut command = Command::new(PYTHON);
     command.arg(of_tests("verify_proof.py")).arg(key.public().to_string()).args(files);
     command.output().expect("python3 is there")
 }
@@ -346,8 +347,7 @@ async fn the_commands_sign_prove_and_notice() {
     site.ok(&["proof", id.as_str(), "-o", &path("proof.json")]);
     site.ok(&["checkpoint", "--check", &path("old.txt"), "-o", &path("body.txt")]);
     let verifier = of_tests("verify_proof.py");
-    let check =
-        |files: &[PathBuf]| Command::new("python3").arg(&verifier).arg(vkey.trim()).args(files).output().unwrap();
+    let check = |files: &[PathBuf]| Command::new(PYTHON).arg(&verifier).arg(vkey.trim()).args(files).output().unwrap();
     for files in [vec![at("proof.json")], vec![at("old.txt"), at("body.txt")]] {
         let output = check(&files);
         assert!(output.status.success(), "{files:?}: {}", said(&output));
