@@ -55,14 +55,14 @@ fn arrows_between_crates_go_one_way() {
     let allowed = [
         ("model", &[][..]),
         ("files", &[]),
-        ("votes", &["files", "model"]),
+        ("vote-signatures", &["files", "model"]),
         ("store", &["files", "model"]),
         ("scripting", &["model"]),
         ("connectors", &["files", "model"]),
         ("playbooks", &["model", "scripting"]),
-        ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks", "votes"]),
+        ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks", "vote-signatures"]),
         ("app", &["model", "store", "connectors", "playbooks", "runtime"]),
-        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "app", "votes"]),
+        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "app", "vote-signatures"]),
         (
             "cli",
             &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "app", "action-center"],

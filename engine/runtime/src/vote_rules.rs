@@ -8,7 +8,7 @@ use std::time::Duration;
 use clawback_model::{
     Approval, Decision, Remediation, RemediationId, SignedVotes, StopReason, Timestamp, Vote, VoteSignature,
 };
-use clawback_votes::{Approvers, ApproversError, SignatureError};
+use clawback_vote_signatures::{Approvers, ApproversError, SignatureError};
 
 /// Largest difference between the time of a signature and the time of its vote.
 const APART: Duration = Duration::from_mins(15);

@@ -36,7 +36,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
     Ok(layout::page(&frame, "", "Passkeys", &body))
 }
 
-fn keys(center: &Center) -> Result<clawback_votes::Approvers, Problem> {
+fn keys(center: &Center) -> Result<clawback_vote_signatures::Approvers, Problem> {
     Ok(center.site().vote_rules.approvers().map_err(clawback_runtime::Error::from)?)
 }
 
@@ -90,7 +90,7 @@ impl ToSign {
     ) -> Option<String> {
         self.host()?;
         let statement = approval.statement(&remediation.id, &frame.who.name, decision, self.at);
-        Some(clawback_votes::challenge(&statement.to_string()))
+        Some(clawback_vote_signatures::challenge(&statement.to_string()))
     }
 
     /// Fields that the script fills in.

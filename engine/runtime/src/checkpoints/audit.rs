@@ -2,7 +2,7 @@
 
 use clawback_model::{Event, RemediationId};
 use clawback_store::{TrustedHeads, Verified, VerifyError};
-use clawback_votes::ApproversError;
+use clawback_vote_signatures::ApproversError;
 
 use super::heads::check_heads;
 use crate::site::Site;
