@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clawback_model::{Clock as _, Decision, Event, Role, Status};
+use clawback_model::{Clock as _, Decision, Event, NodeSetup, Role, Status};
 use clawback_runtime::Worker;
 use clawback_store::{ClaimScope, LaneEnd, LaneReport, Store, StoreError};
 use clawback_tests::binary::{Clawback, binary};
@@ -116,7 +116,7 @@ async fn late_writes_by_another_clock_are_refused() {
     }
 
     // The same for lanes: claimed by the slow node, taken over, and its report is refused.
-    history.node_alive("slow", slow.now().plus(LEASE)).await.unwrap();
+    history.node_alive("slow", slow.now().plus(LEASE), &NodeSetup::default()).await.unwrap();
     let whose = ClaimScope::Only(&planned.id);
     let theirs = history.claim_lanes("slow", "corp", whose, 10, slow.now()).await.unwrap().unwrap();
     assert_eq!(theirs.lanes.len(), 4);

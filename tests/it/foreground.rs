@@ -90,7 +90,7 @@ fn until(mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn start(clawback: &Clawback, arguments: &[&str]) -> Child {
+pub(crate) fn start(clawback: &Clawback, arguments: &[&str]) -> Child {
     clawback.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -112,7 +112,7 @@ fn is_ready(child: &Child) -> bool {
 }
 
 /// Reads the output of a command until this line.
-fn until_said(child: &mut Child, words: &str) {
+pub(crate) fn until_said(child: &mut Child, words: &str) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains(words)), "it never said {words}");
     std::thread::spawn(move || lines.for_each(drop));
@@ -173,7 +173,7 @@ fn no_command_fails_because_a_worker_is_faster() {
 }
 
 /// A worker that ends with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use clawback_model::{Digest, Role, Timestamp};
 use clawback_store::{Found, Store, VerifyError};
-use clawback_tests::binary::Clawback;
+use clawback_tests::binary::{Clawback, copy_folder};
 use clawback_tests::postgres;
 use clawback_tests::site::{api, noon, person, site};
 use sqlx::Connection as _;
 
+use crate::foreground::{Running, start, until_said};
 use crate::store::harness::Database;
 
 const STORE: &str = "connector = \"maildir\"\ndirectory = \"mail\"\n";
@@ -269,4 +270,37 @@ fn doctor_reports_due_work_without_a_worker() {
     let said = report(&clawback);
     assert!(said.contains("WRONG  workers") && said.contains("remediations wait for a worker"), "{said}");
     assert!(said.contains("clawback worker"), "{said}");
+}
+
+/// Two nodes of one site, with a folder each. One comes to have another list, playbook and limit.
+#[test]
+fn doctor_and_the_log_report_in_what_the_nodes_of_a_site_differ() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let running = new_site(folders[0].path(), None);
+    copy_folder(folders[0].path(), folders[1].path());
+    let other = Clawback::at(folders[1].path());
+    let config = folders[1].path().join("clawback.toml");
+    let database = format!("\"sqlite:{}\"", folders[0].path().join("clawback.db").display());
+    let text = std::fs::read_to_string(&config).unwrap().replace("\"sqlite:clawback.db\"", &database);
+    std::fs::write(&config, format!("# Another comment.\n{text}")).unwrap();
+    let mut worker = Running(start(&running, &["worker"]));
+    let doctor = || String::from_utf8_lossy(&other.run(&["doctor"]).stdout).into_owned();
+    let said = loop {
+        let said = doctor();
+        if said.contains("ok     workers: 1 alive") {
+            break said;
+        }
+        assert!(worker.0.try_wait().unwrap().is_none(), "the worker ended");
+    };
+    assert!(!said.contains("WRONG  nodes"), "{said}");
+
+    let changed = text.replace("vips = []", "vips = [\"ceo@acme.test\"]").replace("messages = 30", "messages = 31");
+    std::fs::write(&config, changed).unwrap();
+    std::fs::create_dir_all(folders[1].path().join("workflows")).unwrap();
+    std::fs::write(folders[1].path().join("workflows/manual.yaml"), "playbook: manual\n").unwrap();
+    let parts = "list vips, playbook manual, retention";
+    let said = doctor();
+    assert!(said.contains("WRONG  nodes") && said.contains(&format!("differs from this one in: {parts}")), "{said}");
+    assert!(said.contains("give all nodes the same files"), "{said}");
+    until_said(&mut Running(start(&other, &["worker"])).0, parts);
 }

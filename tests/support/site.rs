@@ -9,7 +9,7 @@ use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, BlockListRules, Clock, Credential, CredentialKind, FeatureRequest, Investigations, Limits,
-    ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp, WithoutAVote,
+    ManualClock, NodeSetup, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp, WithoutAVote,
 };
 use clawback_runtime::{AnswerTexts, Approvals, Gated, Library, Metrics, Reports, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
@@ -82,6 +82,7 @@ pub fn site_of(
         clock,
         random,
         node: node.to_owned(),
+        configuration: NodeSetup::default(),
         tuning,
         metrics: Metrics::default(),
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
 use clawback_model::{
-    BlockListRules, Investigations, Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network,
-    visible_line,
+    BlockListRules, Digest, Investigations, Limits, NodeSetup, PublicUrl, SignedVotes, Throttles, Timestamp,
+    WithoutAVote, parse_network, visible_line,
 };
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, Reports, VoteRules, WitnessConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
@@ -79,6 +79,9 @@ pub(crate) struct Config {
     /// The file itself.
     #[serde(skip)]
     pub(crate) file: PathBuf,
+    /// The digests of its parts.
+    #[serde(skip)]
+    pub(crate) setup: NodeSetup,
     /// Whether the file holds the password of the database.
     #[serde(skip)]
     pub(crate) holds_a_password: bool,
@@ -222,9 +225,40 @@ impl Default for Config {
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
             file: PathBuf::new(),
+            setup: NodeSetup::default(),
             holds_a_password: false,
         }
     }
+}
+
+/// The keys that may differ between the nodes of a site: how the node reaches its database, and where its files are. The
+/// lists are compared as they are read.
+const OF_THE_NODE: [&str; 9] = [
+    "cache",
+    "database",
+    "database-allow-cleartext",
+    "database-connections",
+    "key-file",
+    "lists",
+    "scripts",
+    "token-file",
+    "workflows",
+];
+/// The tables whose entries are parts of their own.
+const BY_NAME: [&str; 2] = ["notifiers", "stores"];
+
+/// Returns the digests of the parts of a configuration file: of its values, so that comments and order do not count.
+fn setup(text: &str) -> NodeSetup {
+    let mut setup = NodeSetup::default();
+    let digest = |value: &toml::Value| Digest::of(value.to_string().as_bytes());
+    for (key, value) in toml::from_str::<toml::Table>(text).unwrap_or_default() {
+        match value.as_table().filter(|_| BY_NAME.contains(&key.as_str())) {
+            Some(named) => named.iter().for_each(|(name, value)| setup.add(format!("{key}.{name}"), digest(value))),
+            None if OF_THE_NODE.contains(&key.as_str()) => {}
+            None => setup.add(key, digest(&value)),
+        }
+    }
+    setup
 }
 
 /// Whether a URL names a password.
@@ -260,6 +294,7 @@ impl Config {
     fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(text)
             .map_err(|error| Failure::misuse(format!("{} is not right\n{error}", path.display())))?;
+        config.setup = setup(text);
         if !(0.0..=1.0).contains(&config.throttles.recipients_ratio) {
             let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
             return Err(Failure::misuse(said));

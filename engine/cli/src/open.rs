@@ -142,6 +142,7 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
         clock: Arc::new(SystemClock),
         random,
         node: node_name(random()),
+        configuration: config.setup.clone(),
         tuning: Tuning::default(),
         metrics: Metrics::default(),
     };

@@ -5,6 +5,7 @@
 //! asks again.
 
 mod acting;
+mod agreement;
 mod automation;
 mod boxed;
 mod bucket;
@@ -34,6 +35,7 @@ mod task;
 mod vote_rules;
 mod worker;
 
+pub use agreement::{ComparedNode, compare_nodes};
 pub use bucket::{BucketConfig, LARGEST_EVIDENCE};
 pub use cases::CaseRun;
 pub use checkpoints::{

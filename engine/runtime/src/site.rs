@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clawback_connectors::Examiner;
 use clawback_model::{
-    BlockListRules, Clock, FeatureRequest, Investigations, Limits, PublicUrl, Throttles, Timestamp, VerificationKey,
-    WithoutAVote,
+    BlockListRules, Clock, FeatureRequest, Investigations, Limits, NodeSetup, PublicUrl, Throttles, Timestamp,
+    VerificationKey, WithoutAVote,
 };
 use clawback_store::Store;
 
@@ -72,6 +72,8 @@ pub struct Site {
     pub random: fn() -> u64,
     /// This node's name, as recorded in leases.
     pub node: String,
+    /// What the configuration file of this node says, part by part.
+    pub configuration: NodeSetup,
     /// Waits and limits.
     pub tuning: Tuning,
     /// The metrics of this node.

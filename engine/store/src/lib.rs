@@ -81,6 +81,7 @@ pub use work::admission::Admission;
 pub use work::claims::{ClaimScope, Claimed};
 pub use work::lanes::{Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft};
 pub use work::looks_again::LookAgain;
+pub use work::nodes::KnownNode;
 pub use work::outcomes::BatchSum;
 pub use work::queue::Queue;
 pub use work::schedules::{Schedule, Slot, SlotFate, SlotRecord, SlotResult, WantedSchedule};

@@ -6,7 +6,7 @@ pub(crate) mod claims;
 pub(crate) mod lanes;
 mod leases;
 pub(crate) mod looks_again;
-mod nodes;
+pub(crate) mod nodes;
 pub(crate) mod outcomes;
 pub(crate) mod queue;
 pub(crate) mod schedules;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clawback_model::{
-    Action, ActionSource, ApprovalRule, Counted, CountedBy, Decision, Digest, Event, Id, Misfire, Origin, Overlap,
-    Principal, PrincipalKind, Remediation, Role, Round, SlotReason, Sweep, SweepApproval, Timestamp, Timetable,
+    Action, ActionSource, ApprovalRule, Counted, CountedBy, Decision, Digest, Event, Id, Misfire, NodeSetup, Origin,
+    Overlap, Principal, PrincipalKind, Remediation, Role, Round, SlotReason, Sweep, SweepApproval, Timestamp,
+    Timetable,
 };
 use clawback_runtime::SiteKey;
 use clawback_store::{
@@ -56,7 +57,7 @@ async fn history(database: &Database) {
     store.note_refusals(&[(None, refusal)]).await.unwrap();
     let wrong = FailedAttempt { name: Digest::of(b"eve"), is_account: false, at: at(9), forget_before: at(0), most: 9 };
     store.count_wrong(&wrong, |_| Duration::from_secs(1)).await.unwrap();
-    store.node_alive("node-1", at(4_000_000)).await.unwrap();
+    store.node_alive("node-1", at(4_000_000), &NodeSetup::default()).await.unwrap();
     store.take_seats("node-1", "corp", 8, 0, at(9), at(4_000_000)).await.unwrap();
     store.hold_store("corp", at(10)).await.unwrap();
 

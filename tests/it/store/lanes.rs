@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use clawback_model::{Decision, Event, RemediationId, Severity, Target, Timestamp};
+use clawback_model::{Decision, Event, NodeSetup, RemediationId, Severity, Target, Timestamp};
 use clawback_store::{BatchSum, ClaimScope, LaneEnd, LaneReport, Lease};
 
 use super::harness::{Database, TTL, outcome, target, targets};
@@ -141,7 +141,7 @@ async fn a_node_whose_lease_expired_writes_nothing() {
     for database in Database::all().await {
         let (id, lease) = opened(&database, 1, &targets(8), Severity::Low).await;
         let store = &database.store;
-        store.node_alive("a", NOW.plus(TTL)).await.unwrap();
+        store.node_alive("a", NOW.plus(TTL), &NodeSetup::default()).await.unwrap();
         let frozen = database.lanes("a", &id).await;
         assert_eq!(store.reap_lanes(&[], NOW).await.unwrap(), 0, "it lives");
         assert_eq!(store.reap_lanes(&[], NOW.plus(TTL)).await.unwrap(), 2, "it has fallen silent");
@@ -166,21 +166,21 @@ async fn nodes_that_died_long_ago_are_forgotten_a_hundred_at_a_time() {
         let (id, _) = opened(&database, 1, &targets(8), Severity::Low).await;
         let store = &database.store;
         for number in 0..150 {
-            store.node_alive(&format!("old-{number:03}"), NOW).await.unwrap();
+            store.node_alive(&format!("old-{number:03}"), NOW, &NodeSetup::default()).await.unwrap();
         }
-        store.node_alive("holder", NOW).await.unwrap();
-        store.node_alive("young", NOW.plus(TTL)).await.unwrap();
+        store.node_alive("holder", NOW, &NodeSetup::default()).await.unwrap();
+        store.node_alive("young", NOW.plus(TTL), &NodeSetup::default()).await.unwrap();
         assert!(!database.lanes("holder", &id).await.is_empty());
         let later = NOW.plus(Duration::from_secs(1));
         for forgotten in [100, 50, 0] {
             assert_eq!(store.forget_nodes(later).await.unwrap(), forgotten, "{}", database.name);
         }
-        let left: Vec<String> = store.nodes().await.unwrap().into_iter().map(|(node, _)| node).collect();
+        let left: Vec<String> = store.nodes().await.unwrap().into_iter().map(|node| node.name).collect();
         assert_eq!(left, ["holder", "young"], "one holds lanes until they are taken from it");
         store.reap_lanes(&[], later).await.unwrap();
         assert_eq!(store.forget_nodes(later).await.unwrap(), 1);
         // A node that wakes up is recorded again.
-        store.node_alive("holder", later.plus(TTL)).await.unwrap();
+        store.node_alive("holder", later.plus(TTL), &NodeSetup::default()).await.unwrap();
         assert_eq!(store.nodes().await.unwrap().len(), 2);
     }
 }

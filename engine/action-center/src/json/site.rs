@@ -1,6 +1,7 @@
 //! The site: the caller, nodes, the kill switch, the check of the history.
 
 use clawback_model::{Halt, Role, Timestamp};
+use clawback_runtime::ComparedNode;
 use clawback_store::Verified;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,6 +22,16 @@ pub struct NodeJson {
     pub name: String,
     /// Whether its lease is current.
     pub alive: bool,
+    /// The parts of its configuration, playbooks, scripts and lists that differ from those of the node that answers.
+    /// `null` if an earlier version of the program runs it.
+    pub differs: Option<Vec<String>>,
+}
+
+impl From<ComparedNode> for NodeJson {
+    fn from(node: ComparedNode) -> Self {
+        let ComparedNode { name, alive, differs } = node;
+        Self { name, alive, differs }
+    }
 }
 
 /// Why the site is halted.

@@ -5,7 +5,7 @@ mod people;
 mod reports;
 
 use clawback_connectors::Which;
-use clawback_runtime::Site;
+use clawback_runtime::{ComparedNode, Site, compare_nodes};
 
 use crate::args::Global;
 use crate::config::Config;
@@ -143,8 +143,25 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
         Err(Failure::failed(said).hint("`clawback unhalt` lets it go on"))
     });
     report.add("kill switch", halted)?;
-    let alive = site.history.nodes().await?.iter().filter(|(_, until)| *until > site.now()).count();
-    report.add("workers", workers(alive, &due(site).await?))
+    let nodes = compare_nodes(site).await?.into_iter().filter(|node| node.alive);
+    let nodes: Vec<ComparedNode> = nodes.collect();
+    report.add("workers", workers(nodes.len(), &due(site).await?))?;
+    nodes.iter().try_for_each(|node| match agrees(node) {
+        Ok(()) => Ok(()),
+        Err(failure) => report.add("nodes", Err(failure)),
+    })
+}
+
+/// Whether a node works by the same files as this one.
+fn agrees(node: &ComparedNode) -> Result<(), Failure> {
+    let parts = match node.differs.as_deref() {
+        Some([]) => return Ok(()),
+        Some(parts) => parts.join(", "),
+        None => "version".to_owned(),
+    };
+    let said = format!("node {} differs from this one in: {parts}", node.name);
+    Err(Failure::failed(clawback_model::visible_line(&said, 1_000))
+        .hint("give all nodes the same files and version, then start the node again if its configuration changed"))
 }
 
 /// The work that is overdue, in words.

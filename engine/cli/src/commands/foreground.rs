@@ -175,7 +175,7 @@ impl Foreground<'_> {
                 return Ok(End::Reached(remediation));
             }
             known = halt::report(site, known).await?;
-            let alive = site.history.nodes().await?.iter().any(|(_, until)| *until > site.now());
+            let alive = site.history.nodes().await?.iter().any(|node| node.alive_until > site.now());
             if !alive && self.worker.is_free(self.id).await? {
                 return Err(Failure::failed(format!("no worker runs, so {} waits", self.id))
                     .hint(format!("start `clawback worker`, or work on it here: clawback run {}", self.id)));

@@ -277,3 +277,17 @@ fn a_page_that_is_wrong_is_found() {
         assert!(!wrong_defaults(&changed(from, to)).is_empty(), "{from} -> {to}");
     }
 }
+
+#[test]
+fn the_parts_of_a_configuration_are_compared_by_their_values() {
+    let parts = |text: &str| super::setup(text);
+    let here = parts("database = \"sqlite:a\"\n[limits]\nquery = 5\npicked = 3\n[stores.a]\nconnector = \"imap\"\n");
+    let same = "cache = \"x\"\n# a comment\n[stores.a]\nconnector = 'imap'\n[limits]\npicked = 3\nquery = 5\n";
+    assert!(here.differences(&parts(same)).is_empty());
+    let other = "[limits]\nquery = 6\npicked = 3\n[stores.a]\nconnector = \"imap\"\n[stores.b]\nconnector = \"imap\"\n";
+    assert_eq!(here.differences(&parts(other)), ["limits", "stores.b"]);
+    for key in super::OF_THE_NODE {
+        let refused = refusal_of(&[], key, Value::Integer(-1));
+        assert!(!refused.contains("unknown"), "`{key}` is no key: {refused}");
+    }
+}

@@ -25,7 +25,7 @@ use crate::planning::{configuration_difference, not_as_approved};
 use crate::progress::Observer;
 use crate::site::Site;
 use crate::stop::{Flag, Stop};
-use crate::{evidence, node};
+use crate::{agreement, evidence, node};
 use hand::Hand;
 
 /// Reports that may wait for the recorder before lanes wait for it.
@@ -88,7 +88,10 @@ impl LaneWorker {
         static LANE_WORKERS: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}.{}", site.node, LANE_WORKERS.fetch_add(1, Ordering::Relaxed));
         let until = site.now().plus(site.tuning.lease);
-        site.history.node_alive(&name, until).await?;
+        site.history.node_alive(&name, until, &agreement::setup(&site)).await?;
+        if only.is_none() {
+            agreement::report(&site).await?;
+        }
         let inner = Arc::new(Inner {
             site,
             observer,
@@ -175,7 +178,9 @@ impl Inner {
             let is_late = now.0 >= self.alive_until.load(Ordering::Relaxed);
             if Timestamp(self.alive_until.load(Ordering::Relaxed)).since(now) <= third * 2 {
                 let until = now.plus(tuning.lease);
-                match timeout(third, self.site.history.node_alive(&self.name, until)).await {
+                match timeout(third, self.site.history.node_alive(&self.name, until, &agreement::setup(&self.site)))
+                    .await
+                {
                     Ok(Ok(())) => self.alive_until.store(until.0, Ordering::Relaxed),
                     // A passing database error: retried. The lanes stop when the lease expires.
                     Ok(Err(error)) => tracing::warn!(%error, "Lease of the lane worker not renewed."),

@@ -38,6 +38,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (24, "looked_again", include_str!("../../migrations/sqlite/0024_looked_again.sql")),
     (25, "abuse_mailboxes", include_str!("../../migrations/sqlite/0025_abuse_mailboxes.sql")),
     (26, "simulations", include_str!("../../migrations/sqlite/0026_simulations.sql")),
+    (27, "node_setup", include_str!("../../migrations/sqlite/0027_node_setup.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../migrations/postgres/0001_history.sql")),
@@ -66,6 +67,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (24, "looked_again", include_str!("../../migrations/postgres/0024_looked_again.sql")),
     (25, "abuse_mailboxes", include_str!("../../migrations/postgres/0025_abuse_mailboxes.sql")),
     (26, "simulations", include_str!("../../migrations/postgres/0026_simulations.sql")),
+    (27, "node_setup", include_str!("../../migrations/postgres/0027_node_setup.sql")),
 ];
 
 /// The `server_version_num` of the oldest PostgreSQL that is tested.

@@ -31,7 +31,7 @@ pub const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("heads", "made_at", "shown; the checkpoint itself is compared with the events"),
     ("heads", "told_at", "when the next checkpoint is sent; earlier checkpoints that were sent remain valid"),
     ("looked_again", "*", "counts shown to approvers, and when the next look is; more than a day ahead is reported"),
-    ("nodes", "*", "which nodes are alive; more than a day ahead is reported"),
+    ("nodes", "*", "which nodes are alive, and how they differ; more than a day ahead is reported"),
     ("notices", "*", "pending changes of status; their content is the fold of the events"),
     (
         "plan_texts",

@@ -1,32 +1,49 @@
-//! Nodes: one row each, with the time until which the node is alive.
+//! Nodes: one row each, with the time until which the node is alive, and what it works by.
 
 use crate::boxed::boxed;
-use clawback_model::Timestamp;
+use clawback_model::{NodeSetup, Timestamp};
 
+use crate::database::dialect::Row;
 use crate::error::StoreError;
+use crate::rows::json;
 use crate::store::Store;
 
 /// The nodes that are removed at once.
 const FORGOTTEN: i64 = 100;
 
+/// A known node.
+#[derive(Debug, Clone)]
+pub struct KnownNode {
+    /// Its name.
+    pub name: String,
+    /// The time until which it is alive.
+    pub alive_until: Timestamp,
+    /// What it works by; `None` if an earlier version of the program runs it.
+    pub setup: Option<NodeSetup>,
+}
+
 impl Store {
-    /// Records that a node is alive until `until`: one row per node, so that heartbeats never wait for bulk writes.
+    /// Records that a node is alive until `until`, and what it works by: one row per node, so that heartbeats never wait for bulk writes.
     #[tracing::instrument(name = "store.nodes.alive", skip_all, fields(node.id = node))]
     #[boxed]
-    pub async fn node_alive(&self, node: &str, until: Timestamp) -> Result<(), StoreError> {
+    pub async fn node_alive(&self, node: &str, until: Timestamp, setup: &NodeSetup) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let sql = "INSERT INTO nodes (id, alive_until) VALUES ($1, $2) \
-                   ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until";
-        tx.execute(sql, &[node.into(), until.into()]).await?;
+        let sql = "INSERT INTO nodes (id, alive_until, setup) VALUES ($1, $2, $3) \
+                   ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until, setup = excluded.setup";
+        tx.execute(sql, &[node.into(), until.into(), json(setup).into()]).await?;
         tx.commit().await
     }
 
-    /// Returns every known node, with the time until which it is alive.
+    /// Returns every known node.
     #[tracing::instrument(name = "store.nodes", skip_all)]
     #[boxed]
-    pub async fn nodes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        let rows = self.read().await?.rows("SELECT id, alive_until FROM nodes ORDER BY id", &[]).await?;
-        rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
+    pub async fn nodes(&self) -> Result<Vec<KnownNode>, StoreError> {
+        let rows = self.read().await?.rows("SELECT id, alive_until, setup FROM nodes ORDER BY id", &[]).await?;
+        let node = |row: &Row| {
+            let setup = row.opt_text(2)?.and_then(|text| serde_json::from_str(&text).ok());
+            Ok(KnownNode { name: row.string(0)?, alive_until: row.time(1)?, setup })
+        };
+        rows.iter().map(node).collect()
     }
 
     /// Removes nodes that have been silent since `before` and hold nothing, a few at a time. A node that resumes adds
