@@ -207,8 +207,14 @@ async fn a_failed_canary_pauses_with_a_reason_and_a_retry_does_the_rest() {
     world.api.resume(&world.approver("ben").await, &paused.id).await.unwrap();
     let done = world.worker().run(&paused.id).await.unwrap();
     assert_eq!((done.status, done.counts.failed, done.counts.succeeded), (Status::PartiallyCompleted, 4, 16));
+    let cancelled = world.api.retry(&world.ann, &done.id).await.unwrap();
+    world.api.cancel(&world.ann, &cancelled.id).await.unwrap();
+    assert_eq!(world.worker().run(&cancelled.id).await.unwrap().status, Status::Cancelled);
     let retry = world.api.retry(&world.ann, &done.id).await.unwrap();
+    let twice = || world.api.retry(&world.ann, &done.id);
+    assert!(matches!(twice().await, Err(Error::Retried { by, .. }) if by == retry.id), "while it runs");
     let retried = world.worker().run(&retry.id).await.unwrap();
+    assert!(matches!(twice().await, Err(Error::Retried { by, .. }) if by == retry.id), "what it moved counts once");
     assert_eq!((retried.status, retried.counts.submitted, retried.counts.succeeded), (Status::Completed, 4, 4));
     assert_eq!(world.api.site().history.load(&done.id).await.unwrap(), done, "the old one is as it was");
     world.verify().await;

@@ -196,7 +196,9 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::MessagesRemoved { .. } | Error::EvidenceLost { .. } | Error::Gone { .. } => (StatusCode::GONE, "gone"),
         Error::EvidenceUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "evidence-unavailable"),
         Error::Irreversible { .. } => (StatusCode::CONFLICT, "irreversible"),
-        Error::NothingTo { .. } | Error::Undone { .. } => (StatusCode::CONFLICT, "nothing-to-do"),
+        Error::NothingTo { .. } | Error::Undone { .. } | Error::Retried { .. } => {
+            (StatusCode::CONFLICT, "nothing-to-do")
+        }
         Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),
         Error::ApprovalTooOld { .. } => (StatusCode::CONFLICT, "approval-too-old"),
         Error::Halted(_) => (StatusCode::CONFLICT, "halted"),

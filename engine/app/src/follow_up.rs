@@ -65,6 +65,11 @@ impl Api {
         if old.counts.failed == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "failed message", verb: "retry" });
         }
+        // A message that an earlier retry moved would count once more.
+        let retries = self.site().history.followers(id).await?.retries;
+        if let Some(last) = retries.iter().rfind(|retry| retry.may_act_or_has_acted()) {
+            return Err(Error::Retried { id: id.clone(), by: last.id.clone() });
+        }
         // The approval is that of the first, however many retries there were.
         let root = planning::root(self.site(), old.clone()).await?;
         let valid = root.approval.as_ref().map_or(ApprovalRule::default().expires, |approval| approval.rule.expires);

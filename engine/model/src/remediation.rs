@@ -283,6 +283,11 @@ impl Remediation {
         self.counts.succeeded.saturating_sub(back)
     }
 
+    /// Returns whether it acted on a message, or may yet.
+    pub fn may_act_or_has_acted(&self) -> bool {
+        !self.status.is_final() || self.counts.acted() > self.counts.cancelled
+    }
+
     /// Returns the rule on its time in progress, if that is exceeded.
     pub fn overdue(&self, now: Timestamp) -> Option<StopReason> {
         let (limit, since) = (self.guards.stop_when.running_longer_than?, self.progress.running_since?);

@@ -20,7 +20,7 @@ pub enum VoteRefused {
     #[error("rule one-principal-one-vote: {name} has voted on this approval already")]
     VotedAlready { name: String },
     #[error(
-        "rule current-digest: the vote is for plan {given}, but the plan to decide on is {current}; look at it with `clawback show` and vote again"
+        "rule current-digest: the vote is for plan {given}, but the plan to decide on is {current}; look at that plan, then vote again"
     )]
     StaleDigest { given: PlanDigest, current: PlanDigest },
     #[error("rule deadline: this approval expired at {deadline}; submit the remediation again")]

@@ -7,7 +7,7 @@ use clawback_model::{
 };
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
-use clawback_votes::ApproversError;
+use clawback_vote_signatures::ApproversError;
 
 use crate::vote_rules::UnsignedVote;
 
@@ -120,6 +120,9 @@ pub enum Error {
     Irreversible { id: RemediationId, action: clawback_model::Action },
     #[error("the messages that {id} moved were put back by {by}; `clawback undo` and that ID moves them again")]
     Undone { id: RemediationId, by: RemediationId },
+    #[error("{id} was retried by {by}; retry what failed there")]
+    #[expect(missing_docs, reason = "the message says it")]
+    Retried { id: RemediationId, by: RemediationId },
     #[error("{id} has no {what} to {verb}")]
     NothingTo { id: RemediationId, what: &'static str, verb: &'static str },
     #[error("{id} is being worked on by another node ({node}); `clawback show {id}` follows it")]

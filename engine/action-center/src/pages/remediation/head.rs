@@ -1,6 +1,6 @@
 //! The top of the page of a remediation: four numbers, the steps, and what there is to know first.
 
-use clawback_model::{Counts, Remediation, Status, visible};
+use clawback_model::{Counts, Remediation, Status, StopReason, visible};
 use maud::{Markup, html};
 
 use super::super::vote;
@@ -46,7 +46,7 @@ pub(super) async fn state(
 
 /// The retries that acted on messages, or may yet.
 pub(super) fn ran(retries: &[Remediation]) -> impl Iterator<Item = &Remediation> {
-    retries.iter().filter(|retry| !retry.status.is_final() || retry.counts.acted() > 0)
+    retries.iter().filter(|retry| retry.may_act_or_has_acted())
 }
 
 fn four(remediation: &Remediation) -> [Number; 4] {
@@ -111,6 +111,7 @@ fn steps(remediation: &Remediation, speed: Option<u64>) -> [Step; 4] {
                 State::Done
             }
         }
+        Paused if matches!(remediation.stop, Some(StopReason::Person { .. })) => State::Now,
         Paused => State::Stopped,
         _ => State::Later,
     };
@@ -137,7 +138,7 @@ fn steps(remediation: &Remediation, speed: Option<u64>) -> [Step; 4] {
     } };
     let plan = html! { @if let Some(plan) = &remediation.plan {
         (counted(counts.submitted, "message"))
-        @if let Some(searched) = plan.facts.searched { ", " (counted(searched, "mailbox")) " searched" }
+        @if let Some(searched) = plan.facts.searched.filter(|searched| *searched > 0) { ", " (counted(searched, "mailbox")) " searched" }
     } @else if planned == State::Now { "since " (text::time(remediation.updated_at)) } };
     [
         Step { name: if planned == State::Done { "Planned" } else { "Planning" }, state: planned, says: plan },
@@ -146,7 +147,15 @@ fn steps(remediation: &Remediation, speed: Option<u64>) -> [Step; 4] {
             state: approved,
             says: vote,
         },
-        Step { name: if running == State::Now { "Running" } else { "Run" }, state: running, says: run },
+        Step {
+            name: match (status, running) {
+                (Paused, _) => "Paused",
+                (_, State::Now) => "Running",
+                _ => "Run",
+            },
+            state: running,
+            says: run,
+        },
         Step { name: "Verified", state: verified, says: verification },
     ]
 }
