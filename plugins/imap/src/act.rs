@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use clawback_connector_sdk::{
-    connector::outcomes,
+    connector::{self, outcomes},
     host::{Host, MailStream},
     place,
     types::{Action, Effect, Error, Location, MessageRef, Outcome, Target},
@@ -352,7 +352,8 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             return Err(error);
         }
         for at in open {
-            self.effects[*at] = Some(Effect::Failed(format!("it could not be searched for: {}", refusal::why(&error))));
+            self.effects[*at] =
+                Some(Effect::Failed(format!("it could not be searched for: {}", connector::why(&error))));
         }
         Ok(())
     }

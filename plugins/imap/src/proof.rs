@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use clawback_connector_sdk::{
+    connector,
     fingerprint::Fingerprints,
     host::{Host, Level, MailStream},
     types::{Action, Effect, Error, Former, Location, LocationKind, MessageRef, Receipt},
@@ -166,7 +167,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 made
             }
             Err(error) => {
-                let why = refusal::why(&error);
+                let why = connector::why(&error);
                 let text = format!("new folders are not searched for copies of what was deleted: {why}");
                 self.host.log(Level::Warn, &text);
                 Vec::new()

@@ -81,14 +81,6 @@ pub(crate) fn ends_call(reply: &Reply) -> bool {
     reply.verdict != Verdict::Ok && matches!(of(reply, ""), Error::Transient(_) | Error::Throttled(_))
 }
 
-/// Returns the text of an error, for an outcome or the log.
-pub(crate) fn why(error: &Error) -> &str {
-    match error {
-        Error::Transient(why) | Error::Denied(why) | Error::NotFound(why) | Error::Permanent(why) => why,
-        Error::Throttled(_) => "the server asks to wait",
-    }
-}
-
 /// Returns why one message failed, for its outcome.
 pub(crate) fn text(reply: &Reply) -> String {
     match code(reply).as_str() {

@@ -4,7 +4,7 @@
 //! the page. Only what the server itself reports as temporary ends the call, so that the host retries it.
 
 use clawback_connector_sdk::{
-    attachment, header,
+    attachment, connector, header,
     host::{Host, MailStream},
     matching,
     page::{self, Budget},
@@ -21,7 +21,7 @@ use crate::{
     folder::{self, Folders, MailFolder},
     locator::Locator,
     read::{Read, complete, fetch_each, read_attachments},
-    refusal, scan, search_keys,
+    scan, search_keys,
     session::{Access, Session},
     views,
 };
@@ -65,7 +65,7 @@ pub(crate) fn search<S: MailStream, H: Host>(
     gaps.extend(found.refused.into_iter().filter(|one| is_over(&one.folder)).map(|one| Gap {
         folder: one.folder.location.path,
         item: String::new(),
-        reason: refusal::why(&one.error).to_owned(),
+        reason: connector::why(&one.error).to_owned(),
     }));
     gaps.append(&mut page.gaps);
     Ok(MessagePage { messages: page.messages, next: next.map(|next| next.to_string()), gaps })
@@ -256,7 +256,7 @@ impl Page<'_> {
     fn take(&mut self, hits: &Hits, read: Read, is_last: bool) -> Option<u32> {
         let folder = &hits.folder.location.path;
         if let Some(error) = read.refused {
-            let reason = refusal::why(&error).to_owned();
+            let reason = connector::why(&error).to_owned();
             self.gaps.push(Gap { folder: folder.clone(), item: String::new(), reason });
         }
         let item = |uid: u32| format!("UID {uid}");

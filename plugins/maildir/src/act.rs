@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use clawback_connector_sdk::{
+    connector::why,
     host::{Folder, FolderError, Host},
     place,
     types::{Action, Effect, Error, Former, Location, LocationKind, MessageRef, Outcome, Receipt, Target},
@@ -133,7 +134,11 @@ fn one<H: Folder + Host>(
     };
     if !ready.contains(&destination.dir) {
         if let Err(error) = mailbox.ensure(&destination) {
-            return Ok(Effect::Failed(format!("folder `{}` cannot be made: {error:?}", destination.location.path)));
+            return Ok(Effect::Failed(format!(
+                "folder `{}` cannot be made: {}",
+                destination.location.path,
+                why(&error)
+            )));
         }
         ready.push(destination.dir.clone());
     }
@@ -174,7 +179,7 @@ fn destination<H: Folder + Host>(
         (None, Some(former)) => mailbox.folder_at(&former.location, folders),
         (None, None) => return Err("nothing says where to restore it to".into()),
     };
-    folder.map(Some).map_err(|error| format!("{error:?}"))
+    folder.map(Some).map_err(|error| why(&error).to_owned())
 }
 
 /// Acts on the file, and again if its flags changed in between. Returns the file as it was when it worked.

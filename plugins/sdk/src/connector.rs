@@ -42,6 +42,14 @@ pub fn outcomes(targets: &[Target], effects: Vec<Option<Effect>>) -> Vec<Outcome
     outcomes.map(|(target, effect)| Outcome { locator: target.ref_.locator.clone(), effect }).collect()
 }
 
+/// Returns the text of an error, for an outcome or the log.
+pub fn why(error: &Error) -> &str {
+    match error {
+        Error::Transient(why) | Error::Denied(why) | Error::NotFound(why) | Error::Permanent(why) => why,
+        Error::Throttled(_) => "the server asks to wait",
+    }
+}
+
 /// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.
 ///
 /// The expression is evaluated once per call, because every call has its own instance. A call without a ref or target is
