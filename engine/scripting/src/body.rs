@@ -194,7 +194,9 @@ mod tests {
             Err(fault) => fault.to_string(),
         };
         let first = judge();
-        assert_eq!([judge(), judge()], [first.clone(), first.clone()], "{source}");
+        // An endless loop may meet the limit of operations or that of time: the fault is on the same line.
+        let line = |said: &str| said.split(',').next().unwrap_or_default().to_owned();
+        assert_eq!([judge(), judge()].map(|said| line(&said)), [line(&first), line(&first)], "{source}");
         first
     }
 
