@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 65] = [
+const TABLE: [(&str, &str, May); 66] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -57,6 +57,7 @@ const TABLE: [(&str, &str, May); 65] = [
     ("get", "/api/v1/playbooks", May::AnyRole),
     ("get", "/api/v1/playbooks/{name}", May::AnyRole),
     ("get", "/api/v1/nodes", May::AnyRole),
+    ("get", "/api/v1/settings", ADMINS),
     ("get", "/api/v1/halt", May::AnyRole),
     ("post", "/api/v1/halt", ADMINS),
     ("delete", "/api/v1/halt", ADMINS),

@@ -40,6 +40,7 @@ async fn no_page_keeps_anybody_out() {
                 "/connectors",
                 "/people",
                 "/audit",
+                "/settings",
                 "/audit?person=nobody&from=yesterday",
                 "/search",
                 "/search?from=eve%40evil.example",

@@ -51,6 +51,7 @@ async fn no_form_has_a_first_button_that_decides() {
         "/connectors",
         "/people",
         "/audit",
+        "/settings",
         "/search",
         "/search?from=eve%40evil.example",
     ];

@@ -66,6 +66,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         "/alerts",
         "/people",
         "/audit",
+        "/settings",
         "/search?from_domain=evil.example",
     ];
     // The first selects every message; the others find none, and show only their names.

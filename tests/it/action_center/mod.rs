@@ -19,6 +19,7 @@ mod rotation;
 mod schemathesis;
 mod searching;
 mod served;
+mod settings;
 mod sign_in;
 mod slow;
 mod starting;

@@ -24,6 +24,15 @@ async fn an_administrator_adds_people_and_changes_their_access() {
     assert_eq!(send("/people", "name=x&kind=robot").await.status, 400, "no kind");
     assert_eq!(send("/people", "name=x&kind=person&role=king").await.status, 400, "no role");
 
+    // The user signs in with a password that the administrator set; those that they had end.
+    let before = center.sign_in("vic").await;
+    assert_eq!(send("/people/first-password", "name=vic&password=short").await.status, 422);
+    assert_eq!(send("/people/first-password", "name=vic&password=another+horse+battery").await.status, 303);
+    assert_eq!(center.page(&before, "/people").await.status, 303, "the session has ended");
+    let signed_in = center.form("", "/sign-in", "name=vic&password=another+horse+battery").await;
+    assert_eq!(signed_in.status, 303, "{}", signed_in.text);
+    center.password("vic").await;
+
     assert_eq!(send("/people/roles", "name=root&role=viewer").await.status, 409, "there is no other administrator");
     assert_eq!(send("/people/tokens", "name=siem&label=").await.status, 400, "loaded again it would make another");
 
@@ -43,7 +52,7 @@ async fn an_administrator_adds_people_and_changes_their_access() {
     let cookie = center.sign_in("vic").await;
     let page = center.page(&cookie, "/people").await;
     assert!(page.text.contains("siem") && page.text.contains("Revoke test of vic"), "{}", page.text);
-    for hidden in ["prod", "Add somebody", "Change the roles"] {
+    for hidden in ["prod", "Add user", "Set a password", "Change the roles"] {
         assert!(!page.text.contains(hidden), "{hidden}: {}", page.text);
     }
     let token = page.form_token();
@@ -52,11 +61,12 @@ async fn an_administrator_adds_people_and_changes_their_access() {
         ("/people/roles", "name=vic&role=admin"),
         ("/people/tokens", "name=root&label=x"),
         ("/people/revoke", "name=root&label=test"),
+        ("/people/first-password", "name=root&password=another+horse+battery"),
     ] {
         let refused = center.form(&cookie, path, &format!("form_token={token}&{fields}")).await;
         assert_eq!(refused.status, 403, "{path}: {}", refused.text);
     }
-    assert_eq!(center.refusals().await.iter().filter(|one| one.contains("POST /people")).count(), 4);
+    assert_eq!(center.refusals().await.iter().filter(|one| one.contains("POST /people")).count(), 5);
     assert_eq!(
         center.form(&cookie, "/people/revoke", &format!("form_token={token}&name=vic&label=test")).await.status,
         303

@@ -108,6 +108,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(principals::revoke))
         .routes(routes!(principals::tokens))
         .routes(routes!(site::nodes))
+        .routes(routes!(site::settings))
         .routes(routes!(site::halt, site::unhalt, site::halted))
         .routes(routes!(site::verify))
         .routes(routes!(site::refusals))

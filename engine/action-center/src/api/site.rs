@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use clawback_runtime::compare_nodes;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,7 +12,7 @@ use super::slowly::slowly;
 use crate::access::Caller;
 use crate::body::{Body, Params, optional};
 use crate::center::Center;
-use crate::json::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, VerifiedJson};
+use crate::json::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, SettingJson, VerifiedJson};
 use crate::problem::Problem;
 
 /// A head of the chain that was noted earlier.
@@ -64,9 +65,15 @@ pub(crate) async fn playbook(center: State<Center>, name: Path<String>) -> Resul
 /// Lists the nodes that run, or ran within the last day. Nothing is planned or acted on while none is alive.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "site", responses((status = 200, body = Vec<NodeJson>), Problems))]
 pub(crate) async fn nodes(center: State<Center>) -> Result<Json<Vec<NodeJson>>, Problem> {
-    let now = center.now();
-    let nodes = center.site().history.nodes().await?;
-    Ok(Json(nodes.into_iter().map(|(name, until)| NodeJson { name, alive: until > now }).collect()))
+    let nodes = compare_nodes(center.site()).await?;
+    Ok(Json(nodes.into_iter().map(NodeJson::from).collect()))
+}
+
+/// Lists the settings in force on the node that answers, by the tables and keys of `clawback.toml`. For administrators.
+#[utoipa::path(get, path = "/api/v1/settings", tag = "site",
+    responses((status = 200, body = Vec<SettingJson>), Problems))]
+pub(crate) async fn settings(center: State<Center>, caller: Caller) -> Result<Json<Vec<SettingJson>>, Problem> {
+    Ok(Json(center.api().settings(&caller.who)?.into_iter().map(SettingJson::from).collect()))
 }
 
 /// Returns whether the site is halted.

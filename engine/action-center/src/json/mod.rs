@@ -14,6 +14,7 @@ mod record;
 mod remediation;
 mod report;
 mod schedule;
+mod setting;
 mod site;
 mod store;
 mod submission;
@@ -41,6 +42,7 @@ pub use remediation::{
 };
 pub use report::{NewReportJson, ReportGroupJson, ReportedJson};
 pub use schedule::{ScheduleJson, SlotJson};
+pub use setting::SettingJson;
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
 pub use store::{ConnectorJson, StoreCheckJson, StoreJson};
 pub use submission::{PickedJson, PreviewJson, SampleJson, SubmissionJson, VoteJson};

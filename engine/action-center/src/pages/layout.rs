@@ -39,8 +39,9 @@ const GROUPS: [(&str, &[Section]); 2] = [
     ),
 ];
 
-/// The name and the mark of the page of components, for administrators.
-const DESIGN: Section = ("/design", "Design", Icon::Swatch);
+/// The sections for administrators: the settings, and the page of components.
+const FOR_ADMINISTRATORS: [Section; 2] =
+    [("/settings", "Settings", Icon::Sliders), ("/design", "Design", Icon::Swatch)];
 
 /// A whole page. `tab` is the address of the section that it belongs to.
 pub(crate) fn page(frame: &Frame, tab: &str, title: &str, body: &Markup) -> Response {
@@ -84,7 +85,9 @@ fn sections(frame: &Frame, tab: &str) -> Markup {
         p { (group) }
         ul {
             @for section in sections { (link(section)) }
-            @if group == "Site" && frame.may(Permission::Administer) { (link(&DESIGN)) }
+            @if group == "Site" && frame.may(Permission::Administer) {
+                @for section in &FOR_ADMINISTRATORS { (link(section)) }
+            }
         }
     } }
 }

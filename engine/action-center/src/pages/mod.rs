@@ -28,6 +28,7 @@ mod reports;
 mod schedules;
 mod search;
 mod searching;
+mod settings;
 mod shown;
 mod sign_in;
 mod start;
@@ -83,9 +84,11 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/confirm", post(people::confirm))
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
+        .route("/people/first-password", post(people::set_password))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/audit/events.csv", get(events::csv))
         .route("/halt", post(audit::halt))
+        .route("/settings", get(settings::page))
         .route("/design", get(design::page))
         .route("/assets/{name}", get(assets::asset))
 }

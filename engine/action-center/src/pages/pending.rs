@@ -111,7 +111,7 @@ async fn show(
     };
     let list = html! {
         @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
-        @else { (result(query)) }
+        @else { (result(frame, query)) }
         (filters(&view, &all))
         div #pending data-live data-every="5" { (groups(frame, &view, &shown, sent, now, all.is_empty())) }
         @if let Some(next) = found.next { div .pager {
@@ -135,13 +135,17 @@ impl View<'_> {
 }
 
 /// What became of the last votes, by two words of the address.
-fn result(query: &Fields) -> Markup {
+fn result(frame: &Frame, query: &Fields) -> Markup {
     let many: u64 = query.get("many").parse().unwrap_or(1);
-    html! { @match query.get("done") {
-        "approve" => (toast::done(format!("{} approved.", counted(many, "remediation")))),
-        "reject" => (toast::done(format!("{} rejected.", counted(many, "remediation")))),
-        _ => {}
-    } }
+    let became = match query.get("done") {
+        "approve" => "approved",
+        "reject" => "rejected",
+        _ => return html! {},
+    };
+    let decided = format!("/history?decided_by={}", crate::access::encoded(&frame.who.name));
+    toast::done(
+        html! { (counted(many, "remediation")) " " (became) ". " a href=(decided) { "See what you decided in History" } "." },
+    )
 }
 
 fn filters(view: &View<'_>, all: &[Remediation]) -> Markup {

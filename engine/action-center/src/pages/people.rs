@@ -44,7 +44,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         tokens.iter().map(|one| token(&frame, one, one.expires_at.is_some_and(|at| at <= now))).collect();
     let body = html! {
         (Table::new("People", &COLUMNS, rows))
-        @if administers { (adding(&frame, &people)) }
+        @if administers { (adding(&frame, &people)) (first_password(&frame, &people)) }
         h2 { @if administers { "Tokens" } @else { "Your tokens" } }
         (Table::new("Tokens", &TOKENS, listed).or("No token."))
         (making(&frame, if administers { &people } else { std::slice::from_ref(&frame.who) }))
@@ -146,6 +146,29 @@ fn making(frame: &Frame, people: &[Principal]) -> Markup {
     } }
 }
 
+/// The form for the password of somebody else.
+fn first_password(frame: &Frame, people: &[Principal]) -> Markup {
+    let others: Vec<&str> = people
+        .iter()
+        .filter(|one| one.kind == PrincipalKind::Person && reads_as_it_is(&one.name) && one.name != frame.who.name)
+        .map(|one| one.name.as_str())
+        .collect();
+    if others.is_empty() {
+        return html! {};
+    }
+    html! { form .form.card method="post" action="/people/first-password" {
+        (layout::form_token(frame))
+        fieldset {
+            legend { "Set a password (signs the user out)" }
+            p { "For a new user, or one who forgot theirs. Tell it to them by another way than mail. They cannot vote until they have changed it." }
+            (field::choice_as_is("name", "User", None, &others, ""))
+            label { "Password (15 characters or more)"
+                input type="password" name="password" required minlength="15" autocomplete="new-password"; }
+            div .row { button { "Set the password" } }
+        }
+    } }
+}
+
 fn own_password(frame: &Frame) -> Markup {
     html! { h2 { "Your password" } form .form.card method="post" action="/people/password" {
         (layout::form_token(frame))
@@ -203,6 +226,13 @@ pub(crate) async fn confirm(State(center): State<Center>, caller: Caller, fields
 
 pub(crate) async fn revoke(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     center.api().revoke_token(&caller.who, fields.get("name"), fields.get("label")).await?;
+    Ok(Redirect::to(TAB).into_response())
+}
+
+pub(crate) async fn set_password(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    center.api().may_administer(&caller.who)?;
+    let hash = password::hashed(&center.passwords().known, fields.get("password").to_owned()).await?;
+    center.api().set_password(&caller.who, fields.get("name"), &hash).await?;
     Ok(Redirect::to(TAB).into_response())
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::comparison::is_domain_of;
 use crate::domain::registrable_domain;
-use crate::duration::parse_duration;
+use crate::duration::{parse_duration, show_duration};
 use crate::indicator::{Indicator, IndicatorKind, common, home_page, host_of_url};
 use crate::likeness::is_free_mail;
 use crate::message::domain_of;
@@ -17,14 +17,14 @@ const SHORTEST: Duration = Duration::from_hours(1);
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// `[block-lists]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BlockListRules {
     /// How long after the end of its remediation an entry is listed.
-    #[serde(deserialize_with = "read_expires")]
+    #[serde(deserialize_with = "read_expires", serialize_with = "write_expires")]
     pub expires: Duration,
     /// What is never listed: addresses, URLs, sha256, and domains with their sub-domains and everything of them.
-    #[serde(deserialize_with = "read_never")]
+    #[serde(deserialize_with = "read_never", serialize_with = "write_never")]
     pub never: Vec<Indicator>,
 }
 
@@ -40,6 +40,14 @@ fn read_expires<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error
     read.ok_or_else(|| {
         serde::de::Error::custom(format!("`{}` is no time from 1h to 366d; write 30d", visible_line(&text, 60)))
     })
+}
+
+fn write_expires<S: Serializer>(expires: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&show_duration(*expires))
+}
+
+fn write_never<S: Serializer>(never: &[Indicator], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(never.iter().map(|indicator| &indicator.value))
 }
 
 fn read_never<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Indicator>, D::Error> {
