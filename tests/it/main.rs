@@ -28,6 +28,7 @@ mod hostile_mail;
 mod imap;
 mod imap_servers;
 mod indicators;
+mod installation;
 mod investigations;
 mod notifications;
 mod operation;

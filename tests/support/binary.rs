@@ -159,27 +159,35 @@ fn text(output: &Output) -> String {
     format!("exit {:?}\n{out}{err}", output.status.code())
 }
 
-/// The binary of this build. Builds it first if need be, as cargo builds a package's binary only for that package's own
-/// tests.
+/// The binary of this build.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test knows its own path");
-        let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test").to_owned();
-        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // For the whole workspace: with the features of one package alone, every dependency would be built again.
-        build.args(["build", "--quiet", "-j2", "--workspace", "--bin", "clawback"]);
-        if folder.file_name().is_some_and(|profile| profile == "release") {
-            build.arg("--release");
-        }
-        if let Some(target) = folder.parent() {
-            build.env("CARGO_TARGET_DIR", target);
-        }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let status = build.current_dir(root).status().expect("cargo built this test");
-        assert!(status.success(), "the binary `clawback` does not build");
-        folder.join("clawback")
-    })
+    BINARY.get_or_init(|| build("clawback"))
+}
+
+/// The development commands of this build.
+pub fn xtask() -> &'static Path {
+    static XTASK: OnceLock<PathBuf> = OnceLock::new();
+    XTASK.get_or_init(|| build("clawback-xtask"))
+}
+
+/// Builds a binary if need be, as cargo builds a package's binary only for that package's own tests.
+fn build(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test").to_owned();
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // For the whole workspace: with the features of one package alone, every dependency would be built again.
+    build.args(["build", "--quiet", "-j2", "--workspace", "--bin", name]);
+    if folder.file_name().is_some_and(|profile| profile == "release") {
+        build.arg("--release");
+    }
+    if let Some(target) = folder.parent() {
+        build.env("CARGO_TARGET_DIR", target);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let status = build.current_dir(root).status().expect("cargo built this test");
+    assert!(status.success(), "the binary `{name}` does not build");
+    folder.join(name)
 }
 
 /// Copies a folder recursively, with modification times, which are part of a Maildir.

@@ -34,7 +34,7 @@ use crate::tables::{History, Messages};
 
 /// Pull delivered threats back out of mailboxes, and prove what was done.
 #[derive(Debug, Parser)]
-#[command(name = "clawback", version, max_term_width = 100)]
+#[command(name = "clawback", version = crate::version::version(), max_term_width = 100)]
 #[command(after_help = "Start with `clawback demo`, then `clawback init`.\n\
     Exit codes: 0 done, 1 the request failed, 2 misuse or configuration, 3 finished with failed messages,\n\
     130 interrupted.")]
@@ -48,7 +48,8 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Configuration file [default: clawback.toml here, else ~/.config/clawback/clawback.toml]
+    /// Configuration file [default: clawback.toml here, else ~/.config/clawback/clawback.toml, else
+    /// /etc/clawback/clawback.toml]
     #[arg(long, short, global = true, env = "CLAWBACK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// File with the caller's token [default: `token-file` of the configuration]
@@ -209,6 +210,9 @@ pub(crate) struct InitArgs {
     /// The folder; created if missing
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
+    /// Folder of what changes: the SQLite file, the token, the key and the cache [default: the same folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
     /// Name of the first administrator
     #[arg(long, default_value = "admin")]
     pub(crate) admin: String,

@@ -268,7 +268,7 @@ fn has_password(url: &str) -> bool {
 }
 
 impl Config {
-    /// Reads the file that the command line names, else the one of this folder, else the user's.
+    /// Reads the file that the command line names, else the one of this folder, else the user's, else the machine's.
     pub(crate) fn find(named: Option<&Path>) -> Result<Self, Failure> {
         let mut candidates: Vec<PathBuf> = Vec::new();
         match named {
@@ -277,6 +277,7 @@ impl Config {
             None => {
                 candidates.push("clawback.toml".into());
                 candidates.extend(std::env::home_dir().map(|home| home.join(".config/clawback/clawback.toml")));
+                candidates.push("/etc/clawback/clawback.toml".into());
             }
         }
         for path in &candidates {
@@ -286,7 +287,7 @@ impl Config {
                 Err(error) => return Err(Failure::misuse(error.to_string())),
             }
         }
-        let looked = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
+        let looked = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
         Err(Failure::misuse(format!("no configuration at {looked}"))
             .hint("`clawback init` makes one here; --config names another"))
     }

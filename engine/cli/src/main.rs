@@ -18,6 +18,7 @@ mod shipped;
 mod table;
 mod tables;
 mod telemetry;
+mod version;
 
 use std::process::ExitCode;
 

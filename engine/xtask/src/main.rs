@@ -21,7 +21,8 @@ enum Command {
     Bench(bench::Bench),
     /// Run the contract suite over a connector: imap, maildir, fake.
     Conformance(conformance::Options),
-    /// Build the release files into target/dist: the program, its bill of materials (`CycloneDX`), and checksums.
+    /// Build the release files into target/dist: the program, a Debian package, an archive, a bill of materials
+    /// (`CycloneDX`), and checksums.
     Dist(dist::Options),
     /// Change engine/model in small ways, and count how many changes its unit tests detect.
     Mutants(mutants::Options),

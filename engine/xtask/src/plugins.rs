@@ -15,18 +15,39 @@ use sha2::{Digest, Sha256};
 
 use crate::test::say;
 
-const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The package in the guests' workspace, the file of its library, and its place in `plugins/dist`.
-const GUESTS: [(&str, &str, &str); 7] = [
-    ("clawback-connector-doveadm", "clawback_connector_doveadm.wasm", "doveadm.wasm"),
-    ("clawback-connector-gmail", "clawback_connector_gmail.wasm", "gmail.wasm"),
-    ("clawback-connector-graph", "clawback_connector_graph.wasm", "graph.wasm"),
-    ("clawback-connector-imap", "clawback_connector_imap.wasm", "imap.wasm"),
-    ("clawback-connector-jmap", "clawback_connector_jmap.wasm", "jmap.wasm"),
-    ("clawback-connector-maildir", "clawback_connector_maildir.wasm", "maildir.wasm"),
-    ("clawback-connector-hostile", "clawback_connector_hostile.wasm", "hostile/hostile.wasm"),
+/// A component in `plugins/dist`.
+pub(crate) struct Guest {
+    /// Its package in the workspace `plugins`.
+    pub(crate) package: &'static str,
+    /// The file of its library.
+    file: &'static str,
+    /// Its place in `plugins/dist`.
+    pub(crate) place: &'static str,
+}
+
+/// The connectors inside the program.
+pub(crate) const EMBEDDED: [Guest; 6] = [
+    Guest { package: "clawback-connector-doveadm", file: "clawback_connector_doveadm.wasm", place: "doveadm.wasm" },
+    Guest { package: "clawback-connector-gmail", file: "clawback_connector_gmail.wasm", place: "gmail.wasm" },
+    Guest { package: "clawback-connector-graph", file: "clawback_connector_graph.wasm", place: "graph.wasm" },
+    Guest { package: "clawback-connector-imap", file: "clawback_connector_imap.wasm", place: "imap.wasm" },
+    Guest { package: "clawback-connector-jmap", file: "clawback_connector_jmap.wasm", place: "jmap.wasm" },
+    Guest { package: "clawback-connector-maildir", file: "clawback_connector_maildir.wasm", place: "maildir.wasm" },
 ];
+
+/// The connector of the tests that breaks rules.
+const HOSTILE: Guest = Guest {
+    package: "clawback-connector-hostile",
+    file: "clawback_connector_hostile.wasm",
+    place: "hostile/hostile.wasm",
+};
+
+/// Every component of `plugins/dist`.
+fn guests() -> impl Iterator<Item = Guest> {
+    EMBEDDED.into_iter().chain([HOSTILE])
+}
 
 const SUMS: &str = "SHA256SUMS";
 
@@ -42,7 +63,7 @@ pub(crate) struct Options {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(crate) enum Error {
     #[error("cannot {what} `{path}`")]
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot run cargo")]
@@ -78,33 +99,43 @@ fn build(plugins: &Path, target: &Path, jobs: u16) -> Result<BTreeMap<&'static s
         .env("CARGO_ENCODED_RUSTFLAGS", remaps(plugins)?.join("\x1f"))
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_BUILD_RUSTFLAGS");
-    for (package, _, _) in GUESTS {
-        cargo.args(["--package", package]);
+    for guest in guests() {
+        cargo.args(["--package", guest.package]);
     }
     if !cargo.status().map_err(Error::Cargo)?.success() {
         return Err(Error::Build);
     }
-    GUESTS
-        .into_iter()
-        .map(|(guest, file, place)| {
-            let path = target.join(TARGET).join("release").join(file);
+    guests()
+        .map(|guest| {
+            let path = target.join(TARGET).join("release").join(guest.file);
             let module = fs::read(&path).map_err(|source| io_error("read", &path, source))?;
-            Ok((place, component(guest, &module)?))
+            Ok((guest.place, component(guest.package, &module)?))
         })
         .collect()
 }
 
 /// Returns the options that make source paths in panic messages the same on every machine.
 fn remaps(plugins: &Path) -> Result<Vec<String>, Error> {
-    let mut remaps = vec![format!("--remap-path-prefix={}=/src", plugins.display())];
+    let remaps = prefixes(plugins)?;
+    Ok(remaps.iter().map(|(path, name)| format!("--remap-path-prefix={}={name}", path.display())).collect())
+}
+
+/// Returns the folder of cargo's downloads.
+pub(crate) fn cargo_home() -> PathBuf {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
-    let registry = home.unwrap_or_default().join("registry/src");
+    home.unwrap_or_default()
+}
+
+/// Returns the folders of sources on this machine, each with the name that it has in programs.
+pub(crate) fn prefixes(sources: &Path) -> Result<Vec<(PathBuf, &'static str)>, Error> {
+    let mut remaps = vec![(sources.to_owned(), "/src")];
+    let registry = cargo_home().join("registry/src");
     // Cargo creates this folder at its first download; without it there is nothing to remap.
     if registry.is_dir() {
         let entries = fs::read_dir(&registry).map_err(|source| io_error("list", &registry, source))?;
         for entry in entries {
             let entry = entry.map_err(|source| io_error("list", &registry, source))?;
-            remaps.push(format!("--remap-path-prefix={}=/deps", entry.path().display()));
+            remaps.push((entry.path(), "/deps"));
         }
     }
     remaps.sort_unstable();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// The programs that tests start, each with its Debian package.
-const NEEDED: [(&str, &str); 17] = [
+const NEEDED: [(&str, &str); 21] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
@@ -24,6 +24,10 @@ const NEEDED: [(&str, &str); 17] = [
     ("ssh-keygen", "openssh-client"),
     ("setpriv", "util-linux"),
     ("unshare", "util-linux"),
+    ("systemd-analyze", "systemd"),
+    ("adduser", "adduser"),
+    ("objdump", "binutils"),
+    ("gzip", "gzip"),
     ("mbsync", "isync"),
     ("faketime", "faketime"),
     ("node", "nodejs"),

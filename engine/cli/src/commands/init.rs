@@ -1,5 +1,6 @@
 //! `clawback init`: sets up the folder of a site.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -16,8 +17,8 @@ use crate::{output, shipped};
 const TEMPLATE: &str = r#"# Clawback's configuration. Every key and its default: engine/cli/docs/configuration.md. Check it with `clawback doctor`.
 
 # Where the action history is kept: a SQLite file, or postgres://user@host/database for several nodes.
-database = "@DATABASE@"
-
+database = @DATABASE@
+@STATE@
 # Lists that scripts and guards read.
 [lists]
 vips = []                        # mailboxes; a playbook may ask for more approvals, or stop
@@ -80,8 +81,11 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
         return Err(Failure::misuse(format!("{} is there already", config_path.display()))
             .hint("choose another folder, or go on with `clawback doctor`"));
     }
-    let database = args.database.as_deref().unwrap_or("sqlite:clawback.db");
-    write_new(&config_path, &TEMPLATE.replace("@DATABASE@", database))?;
+    let state = args.state.map(std::path::absolute).transpose()?;
+    if let Some(state) = &state {
+        clawback_files::create_folder(state)?;
+    }
+    write_new(&config_path, &configuration(args.database, state.as_deref())?)?;
     write_shipped(folder)?;
     let config = Config::find(Some(&config_path))?;
     let token = first_administrator(&config, &args.admin).await?;
@@ -102,6 +106,28 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
     output::note("next: describe a mail store in the configuration, then `clawback connectors check`");
     output::note("      two-step approval needs a second person: clawback principals add NAME --role approver");
     Ok(Exit::Done)
+}
+
+/// The text of the configuration. `state` is the folder of what changes, if that is another one.
+fn configuration(database: Option<String>, state: Option<&Path>) -> Result<String, Failure> {
+    let inside = |name: &str| match state.map(|folder| folder.join(name)) {
+        None => Ok(name.to_owned()),
+        Some(path) => path.into_os_string().into_string().map_err(|path| {
+            Failure::misuse(format!("--state {} is not UTF-8, as the configuration must be", path.display()))
+        }),
+    };
+    let quoted = |text: String| toml::Value::String(text).to_string();
+    let database = database.map_or_else(|| Ok(format!("sqlite:{}", inside("clawback.db")?)), Ok::<_, Failure>)?;
+    let mut paths = String::new();
+    if state.is_some() {
+        paths.push_str(
+            "# The other files that change: the administrator's token, the key of checkpoints, compiled connectors.\n",
+        );
+        for (key, name) in [("token-file", "admin.token"), ("key-file", "site.key"), ("cache", "cache")] {
+            let _ = writeln!(paths, "{key} = {}", quoted(inside(name)?));
+        }
+    }
+    Ok(TEMPLATE.replace("@DATABASE@", &quoted(database)).replace("@STATE@", &paths))
 }
 
 /// Writes copies of the shipped playbooks and scripts, to read and to change.

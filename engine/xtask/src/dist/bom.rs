@@ -1,69 +1,19 @@
-//! The release files: the program, its bill of materials, and checksums of both.
+//! The bill of materials of the program and of the connectors inside it: `CycloneDX` 1.5.
 //!
-//! The bill of materials is `CycloneDX` 1.5, derived from `cargo metadata` and the lock files. It contains no time and
-//! no random number, so the same source gives the same bytes.
+//! It is derived from `cargo metadata` and the lock files. It contains no time and no random number, so the same source
+//! gives the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::Command;
 use std::{env, fs};
 
-use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::test::{root, say};
-
-const PROGRAM: &str = "clawback";
-const BOM: &str = "clawback.cdx.json";
-const SUMS: &str = "SHA256SUMS";
-
-/// The workspaces: folder, packages that are in the program, target.
-const ENGINE: (&str, &[&str], Option<&str>) = (".", &[PROGRAM], None);
-const GUESTS: (&str, &[&str], Option<&str>) =
-    ("plugins", &["clawback-connector-imap", "clawback-connector-maildir"], Some("wasm32-unknown-unknown"));
-
-/// Options of `cargo xtask dist`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// The destination; default: target/dist
-    #[arg(long)]
-    folder: Option<PathBuf>,
-    /// Do not build the program
-    #[arg(long)]
-    bom_only: bool,
-}
-
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let root = root()?;
-    let folder = options.folder.clone().unwrap_or_else(|| root.join("target/dist"));
-    fs::create_dir_all(&folder)?;
-    let mut made = vec![BOM];
-    fs::write(folder.join(BOM), format!("{:#}\n", bill_of_materials(&root)?))?;
-    if !options.bom_only {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // With the whole workspace: with the features of one package alone, every dependency would be built again.
-        cargo.current_dir(&root).args(["build", "--release", "--locked", "--workspace", "--bin", PROGRAM]);
-        if !cargo.status()?.success() {
-            return Err("the program does not build".into());
-        }
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        fs::copy(target.join("release").join(PROGRAM), folder.join(PROGRAM))?;
-        made.push(PROGRAM);
-    }
-    made.sort_unstable();
-    let mut sums = String::new();
-    for name in made {
-        sums.push_str(&HEXLOWER.encode(&Sha256::digest(fs::read(folder.join(name))?)));
-        sums.push_str("  ");
-        sums.push_str(name);
-        sums.push('\n');
-    }
-    fs::write(folder.join(SUMS), &sums)?;
-    say(&format!("{sums}in {}", folder.display()));
-    Ok(ExitCode::SUCCESS)
-}
+use super::PROGRAM;
+use super::release::host;
+use crate::plugins::{EMBEDDED, TARGET};
 
 /// A component of the bill of materials, by its reference.
 struct Part {
@@ -72,10 +22,15 @@ struct Part {
 }
 
 /// Returns the bill of materials of the program, including the connectors inside it.
-fn bill_of_materials(root: &Path) -> Result<Value, Box<dyn Error>> {
+pub(super) fn bill_of_materials(root: &Path) -> Result<Value, Box<dyn Error>> {
     let mut parts = BTreeMap::new();
-    let program = add(root, ENGINE, &mut parts)?.pop_first().ok_or("the program is not a package")?;
-    let inside = add(root, GUESTS, &mut parts)?;
+    let host = host()?;
+    let program = add(root, &[PROGRAM], &host, &mut parts)?.pop_first().ok_or("the program is not a package")?;
+    let guests: Vec<&str> = EMBEDDED.iter().map(|guest| guest.package).collect();
+    let inside = add(&root.join("plugins"), &guests, TARGET, &mut parts)?;
+    if inside.len() != guests.len() {
+        return Err(format!("the workspace `plugins` has {} of the {} connectors", inside.len(), guests.len()).into());
+    }
     let whole = parts.get_mut(&program).ok_or("the program is missing from its bill of materials")?;
     whole.needs.extend(inside);
     let described = whole.described.clone();
@@ -93,14 +48,15 @@ fn bill_of_materials(root: &Path) -> Result<Value, Box<dyn Error>> {
     }))
 }
 
-/// Adds the packages of a workspace that these need at run time, and returns their references.
+/// Adds these packages of a workspace with all that they need at run time on the target. Returns the references of
+/// these packages.
 fn add(
-    root: &Path,
-    (folder, packages, target): (&str, &[&str], Option<&str>),
+    folder: &Path,
+    packages: &[&str],
+    target: &str,
     parts: &mut BTreeMap<String, Part>,
 ) -> Result<BTreeSet<String>, Box<dyn Error>> {
-    let folder = root.join(folder);
-    let metadata = metadata(&folder, target)?;
+    let metadata = metadata(folder, target)?;
     let hashes = hashes(&folder.join("Cargo.lock"))?;
     let known: BTreeMap<&str, &Value> =
         list(&metadata["packages"]).map(|package| (text(&package["id"]), package)).collect();
@@ -126,23 +82,14 @@ fn add(
     Ok(asked)
 }
 
-fn metadata(folder: &Path, target: Option<&str>) -> Result<Value, Box<dyn Error>> {
+fn metadata(folder: &Path, target: &str) -> Result<Value, Box<dyn Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(folder).args(["metadata", "--format-version", "1", "--locked", "--filter-platform"]);
-    let host = host()?;
-    let output = cargo.arg(target.unwrap_or(&host)).output()?;
+    cargo.current_dir(folder).args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]);
+    let output = cargo.output()?;
     if !output.status.success() {
         return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// Returns the target that the program is built for.
-fn host() -> Result<String, Box<dyn Error>> {
-    let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output()?;
-    let said = String::from_utf8(output.stdout)?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: ")).ok_or("rustc does not say its host")?;
-    Ok(host.to_owned())
 }
 
 /// Returns the sha256 of the packages in a lock file, by name and version. Our own packages have none.
@@ -189,6 +136,25 @@ fn text(value: &Value) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test::root;
+
+    /// The list of the program itself is in a crate that this one does not use.
+    #[test]
+    fn the_bill_has_every_connector_that_the_program_embeds() {
+        let source = root().unwrap().join("engine/connectors/src/embedded.rs");
+        let embedded = fs::read_to_string(source).unwrap();
+        let components: Vec<&str> = embedded
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("bytes: include_bytes!(\"../../../plugins/dist/"))
+            .filter_map(|line| line.strip_suffix("\"),"))
+            .collect();
+        assert_eq!(components, EMBEDDED.map(|guest| guest.place));
+        let bom = bill_of_materials(&root().unwrap()).unwrap();
+        for guest in EMBEDDED {
+            let is_there = list(&bom["components"]).any(|part| part["name"] == guest.package);
+            assert!(is_there, "{}", guest.package);
+        }
+    }
 
     #[test]
     fn everything_in_the_program_is_named_once_with_its_hash_and_licence() {
