@@ -60,7 +60,7 @@ chmod 755 /usr/bin/systemctl
 begin=$(milliseconds)
 dpkg --install "$old" >/tmp/dpkg 2>&1 || fail "$(cat /tmp/dpkg)"
 installed=$(milliseconds)
-as_service clawback init /etc/clawback --state "$state" >/dev/null
+as_service clawback init /etc/clawback --state "$state" >/dev/null 2>&1
 as_service sh -c 'umask 077; cat >/etc/clawback/imap.password' </tmp/given/imap.password
 as_service sh -c 'cat >/etc/clawback/authority.pem' </tmp/given/authority.pem
 as_service sh -c 'cat >>/etc/clawback/clawback.toml' <<END
@@ -139,7 +139,7 @@ rm -r "$state"
 
 # A site that was made in /etc/clawback alone, and one that was never made.
 install --directory --owner=clawback /etc/clawback
-as_service /tmp/clawback init /etc/clawback >/dev/null
+as_service /tmp/clawback init /etc/clawback >/dev/null 2>&1
 sh /tmp/postrm purge 2>/dev/null
 [ -f /etc/clawback/clawback.db ] || fail "the purge took a history"
 rm -r /etc/clawback

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,7 +22,7 @@ pub(super) fn build(root: &Path, release: &Release) -> Result<PathBuf, Box<dyn E
     // Build scripts write sources into the folder of the build, which need not be in the checkout.
     for (path, name) in prefixes(root)?.into_iter().chain([(target.clone(), "/build")]) {
         flags.push(format!("--remap-path-prefix={}={name}", path.display()));
-        of_c.push_str(&format!(" -ffile-prefix-map={}={name}", path.display()));
+        let _ = write!(of_c, " -ffile-prefix-map={}={name}", path.display());
     }
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // With the whole workspace: with the features of one package alone, every dependency would be built again.

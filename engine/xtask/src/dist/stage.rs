@@ -84,7 +84,7 @@ mod tests {
         for (place, mode) in [("a", READ), ("b/run", RUN), ("b", RUN)] {
             let meta = fs::metadata(stage.folder().join(place)).unwrap();
             assert_eq!(meta.permissions().mode() & 0o777, mode, "{place}");
-            assert_eq!(meta.modified().unwrap(), SystemTime::UNIX_EPOCH + Duration::from_secs(86_400), "{place}");
+            assert_eq!(meta.modified().unwrap(), SystemTime::UNIX_EPOCH + Duration::from_hours(24), "{place}");
         }
     }
 }
