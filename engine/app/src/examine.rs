@@ -27,6 +27,14 @@ impl Api {
         planning::examine_picked(self.site(), picked).await
     }
 
+    /// Returns the features of a message that the caller reads.
+    #[boxed]
+    pub async fn examine_read(&self, who: &Principal, host: Option<&Host>, raw: &[u8]) -> Result<Features, Error> {
+        allow(who, Permission::Examine)?;
+        let found = self.examined(host, raw).await?;
+        found.into_iter().next().ok_or(Error::NoExaminer(None))
+    }
+
     /// The same for a caller who was authorized.
     #[boxed]
     pub(crate) async fn examined(&self, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {

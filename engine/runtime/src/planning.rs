@@ -25,7 +25,7 @@ pub use dry_run::{DryRun, dry_run};
 pub use header::configuration_difference;
 pub(crate) use header::{header, not_as_approved};
 pub(crate) use input::{PlanInput, Planned};
-pub use picked::{examine_picked, reported_simulation};
+pub use picked::{examine_picked, locate_picked, reported_simulation};
 pub(crate) use plan::plan;
 pub(crate) use search::search;
 pub use sightings::{Sightings, look};

@@ -48,7 +48,8 @@ impl Entry {
     /// Returns the message that the actor read; `None` if the event says something else.
     pub fn read_message(&self) -> Option<ReadMessage> {
         match self.site_event()? {
-            SiteEvent::EvidenceRead { remediation, seq, .. } | SiteEvent::MessageRead { remediation, seq, .. } => {
+            SiteEvent::EvidenceRead { remediation, seq, .. }
+            | SiteEvent::MessageRead { of: ReadFrom::Plan { remediation, seq }, .. } => {
                 Some(ReadMessage { remediation: remediation.parse().ok()?, seq })
             }
             _ => None,
@@ -62,7 +63,7 @@ impl Entry {
         }
         match self.site_event()? {
             SiteEvent::EvidenceRead { remediation, .. }
-            | SiteEvent::MessageRead { remediation, .. }
+            | SiteEvent::MessageRead { of: ReadFrom::Plan { remediation, .. }, .. }
             | SiteEvent::SweepBegun { remediation, .. }
             | SiteEvent::MessagesRemoved { remediation, .. } => remediation.parse().ok(),
             SiteEvent::SweepEnded { remediation, .. } => Some(remediation),
@@ -177,13 +178,23 @@ pub(crate) enum SiteEvent {
     },
     MessageRead {
         digest: Digest,
-        remediation: String,
-        seq: u32,
+        #[serde(flatten)]
+        of: ReadFrom,
     },
     MessagesRemoved {
         remediation: String,
         messages: u64,
     },
+}
+
+/// Which message was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, rename_all_fields = "kebab-case")]
+pub(crate) enum ReadFrom {
+    /// A message of a remediation, by its number in the plan.
+    Plan { remediation: String, seq: u32 },
+    /// A message that belongs to no remediation: one that a search found.
+    Mailbox { store: String, mailbox: String },
 }
 
 impl SiteEvent {
@@ -207,7 +218,10 @@ impl SiteEvent {
             Self::Upgraded { schema } => format!("to schema {schema}"),
             Self::Halted { reason } => reason.clone(),
             Self::EvidenceRead { seq, .. } => format!("message {} as it was kept", u64::from(*seq) + 1),
-            Self::MessageRead { seq, .. } => format!("message {}", u64::from(*seq) + 1),
+            Self::MessageRead { of: ReadFrom::Plan { seq, .. }, .. } => format!("message {}", u64::from(*seq) + 1),
+            Self::MessageRead { of: ReadFrom::Mailbox { store, mailbox }, digest } => {
+                format!("a message in {mailbox} of the store {store}, of no remediation; sha256 {digest}")
+            }
             Self::MessagesRemoved { messages, .. } => format!("{messages} messages"),
             Self::SweepEnded { why, .. } => why.to_string(),
             Self::SweepBegun { .. } | Self::Unhalted => String::new(),
@@ -255,6 +269,20 @@ pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: Actor<'_>, at:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_read_message_is_of_a_remediation_or_of_a_mailbox() {
+        let digest = Digest([7; 32]);
+        for (of, body) in [
+            (ReadFrom::Plan { remediation: "R-1".into(), seq: 2 }, r#""remediation":"R-1","seq":2}"#),
+            (ReadFrom::Mailbox { store: "corp".into(), mailbox: "a@x".into() }, r#""store":"corp","mailbox":"a@x"}"#),
+        ] {
+            let event = SiteEvent::MessageRead { digest, of };
+            let text = json(&event);
+            assert_eq!(text, format!(r#"{{"event":"message-read","digest":"{digest}",{body}"#));
+            assert_eq!(serde_json::from_str::<SiteEvent>(&text).unwrap(), event);
+        }
+    }
 
     #[test]
     fn the_list_has_every_kind() {

@@ -29,6 +29,8 @@ const TABLE: [(&str, &str, May); 66] = [
     ("post", "/api/v1/remediations", WRITERS),
     ("post", "/api/v1/previews", WRITERS),
     ("post", "/api/v1/examinations", WRITERS),
+    // It takes two roles: see `reading`.
+    ("post", "/api/v1/messages", May::OneOf(&[])),
     ("get", "/api/v1/remediations/{id}", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/messages", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/messages/{seq}/raw", May::OneOf(&[Role::Examiner])),
@@ -95,6 +97,9 @@ fn body(path: &str) -> Option<Value> {
     let purge = json!({ "playbook": "purge", "inputs": { "sender": super::SENDER } });
     match path.rsplit('/').next().unwrap_or_default() {
         "remediations" | "previews" => Some(purge),
+        "messages" if path == "/api/v1/messages" => {
+            Some(json!({ "mailbox": "u1@corp.example", "message_id": "<1@evil.example>" }))
+        }
         "examinations" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==" })),
         "reports" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==", "reporter": "ann@corp.example" })),
         "indicators" => Some(json!({ "content": "evil.example" })),

@@ -2,14 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use data_encoding::BASE64;
 
 use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::Body;
 use crate::center::Center;
-use crate::json::{ExaminationJson, ToExamineJson};
-use crate::message_file::LARGEST_MESSAGE;
+use crate::idempotency::NotRepeatable;
+use crate::json::{ExaminationJson, PickedJson, ToExamineJson};
+use crate::message_file::{LARGEST_MESSAGE, message_file};
 use crate::problem::Problem;
 
 /// Largest body of such a request: the message in base64, and the JSON around it.
@@ -37,6 +40,23 @@ pub(crate) async fn examine(
     };
     let simulations = &center.api().site().investigations.simulations;
     Ok(Json(found.into_iter().map(|features| ExaminationJson::new(features, simulations)).collect()))
+}
+
+/// Returns a message in a mailbox as it was sent, byte for byte. It is searched for in the mailbox. Requires the role
+/// `examiner` and a role that may search, and is recorded as an event of the history; an answer is not kept under an
+/// `Idempotency-Key`.
+#[utoipa::path(post, path = "/api/v1/messages", tag = "site", request_body = PickedJson,
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
+pub(crate) async fn read(
+    State(center): State<Center>,
+    caller: Caller,
+    Body(picked): Body<PickedJson>,
+) -> Result<Response, Problem> {
+    let raw = center.api().read_picked(&caller.who, &picked.into()).await?;
+    let mut response = message_file("message", raw);
+    let detail = "the message was given out with the first answer; read it again with another key";
+    response.extensions_mut().insert(NotRepeatable(Problem::new(StatusCode::CONFLICT, "told-once", detail)));
+    Ok(response)
 }
 
 /// The message in a field `raw`.

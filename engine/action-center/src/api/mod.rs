@@ -61,6 +61,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
                 .routes(routes!(reports::list, reports::report))
                 .layer(DefaultBodyLimit::max(examinations::LARGEST_BODY)),
         )
+        .routes(routes!(examinations::read))
         .routes(routes!(indicators::read))
         .routes(routes!(indicators::sightings))
         .routes(routes!(block_lists::get))

@@ -11,10 +11,30 @@ use crate::error::Error;
 use crate::retry::with_retries;
 use crate::site::Site;
 
-/// Returns the features of a picked message, from the first store that has it. Hidden folders are searched, too. A store
-/// that fails, or is not read whole, matters only if no other has the message.
+/// Returns the features of a picked message.
 #[boxed]
 pub async fn examine_picked(site: &Site, picked: &Picked) -> Result<Features, Error> {
+    let (store, mailbox, reference) = locate_picked(site, picked).await?;
+    let (references, request) = ([reference], FeatureRequest { most: WHOLE, ..site.examination.clone() });
+    let examined = match with_retries(site, || store.examine(&mailbox, &references, &request)).await {
+        Err(error) if !error.is_retryable() => return Err(Error::NotExamined { why: error.to_string() }),
+        examined => examined?,
+    };
+    match examined.into_iter().next() {
+        Some(Examined::Features(features)) => Ok(*features),
+        Some(Examined::Failed(why)) => Err(Error::NotExamined { why }),
+        Some(Examined::NotFound) | None => Err(Error::NoPickedMessage { mailbox: mailbox.to_string() }),
+    }
+}
+
+/// Returns where a picked message is, by a search of its mailbox: the first store that has it, the mailbox, and the
+/// reference that the store gave. Hidden folders are searched, too. A store that fails, or is not read whole, matters
+/// only if no other has the message.
+#[boxed]
+pub async fn locate_picked<'a>(
+    site: &'a Site,
+    picked: &Picked,
+) -> Result<(&'a dyn MailStore, Arc<str>, MessageRef), Error> {
     picked.check()?;
     let mailbox: Arc<str> = Arc::from(picked.mailbox.trim());
     let (mut found, mut failed) = (Found::default(), None);
@@ -31,16 +51,7 @@ pub async fn examine_picked(site: &Site, picked: &Picked) -> Result<Features, Er
         let unread = found.gap.map(|why| Error::NotExamined { why });
         return Err(failed.or(unread).unwrap_or_else(|| Error::NoPickedMessage { mailbox: mailbox.to_string() }));
     };
-    let (references, request) = ([reference], FeatureRequest { most: WHOLE, ..site.examination.clone() });
-    let examined = match with_retries(site, || store.examine(&mailbox, &references, &request)).await {
-        Err(error) if !error.is_retryable() => return Err(Error::NotExamined { why: error.to_string() }),
-        examined => examined?,
-    };
-    match examined.into_iter().next() {
-        Some(Examined::Features(features)) => Ok(*features),
-        Some(Examined::Failed(why)) => Err(Error::NotExamined { why }),
-        Some(Examined::NotFound) | None => Err(Error::NoPickedMessage { mailbox: mailbox.to_string() }),
-    }
+    Ok((store, mailbox, reference))
 }
 
 /// Returns who sent a reported message as a phishing simulation; `None` if it is not proved to be one. The header of

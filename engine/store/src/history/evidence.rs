@@ -14,7 +14,7 @@ use crate::database::bulk;
 use crate::database::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::rows::{digest, number as small, number_of, remediation_id};
-use crate::site_events::{SiteEvent, append};
+use crate::site_events::{ReadFrom, SiteEvent, append};
 use crate::store::Store;
 
 const EVIDENCE: bulk::Into =
@@ -199,9 +199,31 @@ impl Store {
         actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let actor = actor.into();
+        self.record_read(ReadFrom::Plan { remediation: id.to_string(), seq }, digest, actor.into(), at).await
+    }
+
+    /// The same of a message that belongs to no remediation.
+    #[tracing::instrument(name = "store.messages.read_in_mailbox", skip_all)]
+    pub async fn record_mailbox_read(
+        &self,
+        (store, mailbox): (&str, &str),
+        digest: Digest,
+        actor: impl Into<Actor<'_>>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let of = ReadFrom::Mailbox { store: store.to_owned(), mailbox: mailbox.to_owned() };
+        self.record_read(of, digest, actor.into(), at).await
+    }
+
+    async fn record_read(
+        &self,
+        of: ReadFrom,
+        digest: Digest,
+        actor: Actor<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        append(&mut tx, &SiteEvent::MessageRead { digest, remediation: id.to_string(), seq }, actor, at).await?;
+        append(&mut tx, &SiteEvent::MessageRead { digest, of }, actor, at).await?;
         tx.commit().await
     }
 }
