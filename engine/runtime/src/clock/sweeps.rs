@@ -93,7 +93,8 @@ async fn search(site: &Arc<Site>, first: &Remediation, last: bool) -> Result<Sea
         return Ok(Search::Never(SweepEnd::FirstEnded { status: first.status }));
     }
     let header = planning::header(site, &request, &bound)?;
-    let input = PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
+    let input =
+        PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0, names: None };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     // Only the number counts: the follow-up makes a plan of its own.
     let counting = async { while pages.recv().await.is_some() {} };

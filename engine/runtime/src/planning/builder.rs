@@ -11,7 +11,7 @@ use clawback_model::{
 use clawback_scripting::SECOPS_MAILBOXES;
 use tokio::sync::mpsc;
 
-use super::input::{Hit, PlanInput, Planned};
+use super::input::{Hit, Names, PlanInput, Planned};
 use crate::error::Error;
 use crate::site::Site;
 
@@ -41,10 +41,11 @@ pub(crate) struct PlanBuilder<'a> {
     keeps_out_secops: bool,
     /// The messages found by sender, if the senders' copies are to be added.
     pub(crate) senders: Option<Senders>,
+    names: Option<&'a Names>,
 }
 
 impl<'a> PlanBuilder<'a> {
-    pub(crate) fn new(site: &'a Site, input: &PlanInput<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
+    pub(crate) fn new(site: &'a Site, input: &PlanInput<'a>, pages: mpsc::Sender<Vec<Target>>) -> Self {
         let mut facts = PlanFacts { searched: Some(0), ..PlanFacts::default() };
         if let Some(clusters) = input.bound.clusters() {
             facts.begin_clusters(clusters);
@@ -63,6 +64,7 @@ impl<'a> PlanBuilder<'a> {
             // A report would remove itself, which is evidence.
             keeps_out_secops: input.request.reported,
             senders: input.request.delete_senders_copy.then(BTreeMap::new),
+            names: input.names,
         }
     }
 
@@ -109,6 +111,9 @@ impl<'a> PlanBuilder<'a> {
         if let Some(senders) = &mut self.senders {
             let sent = senders.entry(message.from_address.to_lowercase()).or_default();
             sent.insert((message.reference.message_id.clone(), message.subject.clone()));
+        }
+        if let Some(names) = self.names {
+            names.note(self.next_seq, &message.from_name);
         }
         // A search found it, so there is no earlier place on record, as for an undo: it is restored to the inbox.
         let former = (self.action == Action::Restore)

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::approval::approval_for;
 use super::header::header;
-use super::input::{PlanInput, Planned};
+use super::input::{Names, PlanInput, Planned};
 use super::left_out;
 use super::search::search;
 use crate::error::Error;
@@ -37,6 +37,8 @@ pub struct DryRun {
     pub approval: Option<ApprovalRule>,
     /// The first targets.
     pub sample: Vec<Target>,
+    /// The display names of their senders, by the number of the target.
+    pub names: BTreeMap<u32, String>,
     /// The number of targets by location.
     pub by_location: BTreeMap<LocationKind, u64>,
     /// The number of targets by the hour in which they arrived.
@@ -55,7 +57,14 @@ const MAILBOXES_CHECKED: usize = 5;
 pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer: &Observer) -> Result<DryRun, Error> {
     let bound = Arc::new(bind(site, &request)?);
     let header = header(site, &request, &bound)?;
-    let input = PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
+    let names = Names::new(sample);
+    let input = PlanInput {
+        request: &request,
+        bound: Arc::clone(&bound),
+        header: &header,
+        outage_pauses: 0,
+        names: Some(&names),
+    };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     let mut shown = Vec::new();
     let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
@@ -94,6 +103,7 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
         obstacles,
         approval,
         sample: shown,
+        names: names.found(),
         by_location,
         by_hour,
         by_mailbox,

@@ -1,6 +1,7 @@
 //! What a plan is made for, what a search selects, and how a plan ends.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clawback_model::{ClusterBy, Message, PlanHeader, PlanParts, PlanSummary, Request, StopReason};
 use clawback_playbooks::Bound;
@@ -22,6 +23,38 @@ pub(crate) struct PlanInput<'a> {
     /// How many times mailboxes whose store does not answer are searched again after `Tuning::outage_pause`. 0 if a
     /// person waits.
     pub(crate) outage_pauses: u64,
+    /// Where display names go that a plan does not keep; `None` if nobody looks at them.
+    pub(crate) names: Option<&'a Names>,
+}
+
+/// Longest display name that is shown, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// The display names of the senders of the first targets, by the number of the target.
+#[derive(Debug)]
+pub(crate) struct Names {
+    most: usize,
+    found: Mutex<BTreeMap<u32, String>>,
+}
+
+impl Names {
+    /// For at most so many targets.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, found: Mutex::default() }
+    }
+
+    pub(crate) fn note(&self, seq: u32, name: &str) {
+        let name = name.trim();
+        if seq as usize >= self.most || name.is_empty() {
+            return;
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.insert(seq, name.chars().take(LONGEST_NAME).collect());
+    }
+
+    pub(crate) fn found(self) -> BTreeMap<u32, String> {
+        self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A message that was selected, or whose filter script failed on it.

@@ -39,7 +39,13 @@ pub(crate) async fn search(
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
     let (bound, common) = own_text::of_strangers_removed(site, input, &stores).await;
-    let input = &PlanInput { request: input.request, bound, header: input.header, outage_pauses: input.outage_pauses };
+    let input = &PlanInput {
+        request: input.request,
+        bound,
+        header: input.header,
+        outage_pauses: input.outage_pauses,
+        names: input.names,
+    };
     let mut plan = PlanBuilder::new(site, input, pages);
     for root in common {
         let why = "mail of other senders has most of it; look at each message".to_owned();
