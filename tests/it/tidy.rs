@@ -55,6 +55,7 @@ fn arrows_between_crates_go_one_way() {
     let allowed = [
         ("model", &[][..]),
         ("files", &[]),
+        ("mail", &["model"]),
         ("vote-signatures", &["files", "model"]),
         ("store", &["files", "model"]),
         ("scripting", &["model"]),
@@ -62,7 +63,7 @@ fn arrows_between_crates_go_one_way() {
         ("playbooks", &["model", "scripting"]),
         ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks", "vote-signatures"]),
         ("app", &["model", "store", "connectors", "playbooks", "runtime"]),
-        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "app", "vote-signatures"]),
+        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "app", "vote-signatures", "mail"]),
         (
             "cli",
             &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "app", "action-center"],

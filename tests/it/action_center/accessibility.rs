@@ -77,6 +77,9 @@ async fn no_page_keeps_anybody_out() {
         }
         browser.go(&at("/search?from=eve%40evil.example")).await;
         browser.sees("Take action").await;
+        browser.click("tbody button[name=view]").await;
+        browser.sees("This access is recorded").await;
+        found += &violations(&browser, &look, &format!("a message, {shape}")).await;
         let reason = serde_json::json!({ "reason": "a test" });
         assert_eq!(desk.center.call(&eve, "POST", "/api/v1/halt", Some(reason)).await.status, 200);
         // The pages of another node than the one that carried out the change read the state once a second.

@@ -65,6 +65,9 @@ async fn no_form_has_a_first_button_that_decides() {
             assert!(is_guarded(form), "{page}: Enter presses the first button of\n<form{form}");
         }
     }
+    let message = super::message::open_first(&desk.center, &cookie, "from=eve%40evil.example").await;
+    assert!(message.text.contains("This access is recorded"), "{}", message.text);
+    assert!(forms(&message.text).all(is_guarded), "{}", message.text);
     assert!(seen > 40, "only {seen} forms were checked");
 }
 

@@ -106,7 +106,8 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         assert!(file.text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{format}");
         assert!(!file.text.chars().any(|c| is_deceptive(c) && c != '\n'), "{format}");
     }
-    for path in ["/history.csv?limit=500".to_owned(), format!("{detail}/messages.csv")] {
+    let results = "/search.csv?from_domain=evil.example&location=recoverable-items".to_owned();
+    for path in ["/history.csv?limit=500".to_owned(), format!("{detail}/messages.csv"), results] {
         let file = center.page(&cookie, &path).await;
         assert_eq!((file.status, file.header("content-type")), (200, "text/csv; charset=utf-8"), "{path}");
         assert!(file.header("content-disposition").starts_with("attachment;"));

@@ -11,6 +11,7 @@ mod events;
 mod forms;
 mod hostile;
 mod live;
+mod message;
 mod oidc;
 mod people;
 mod reading;

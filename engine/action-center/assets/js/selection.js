@@ -1,6 +1,11 @@
 // Counts what is ticked, says it on the buttons, and chooses the ticked messages when one is ticked.
 const picks = (form) => [...form.querySelectorAll("input[type=checkbox][name=pick]")];
 const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+// How many may be selected, where there is a limit.
+const limit = (form) => {
+  const most = form.querySelector("[data-act]")?.dataset.most;
+  return most ? ` of at most ${most}` : "";
+};
 const refreshSelection = (form) => {
   const boxes = picks(form);
   const ticked = boxes.filter((box) => box.checked).length;
@@ -9,7 +14,7 @@ const refreshSelection = (form) => {
     all.checked = ticked > 0 && ticked === boxes.length;
     all.indeterminate = ticked > 0 && ticked < boxes.length;
   }
-  for (const place of form.querySelectorAll("[data-selected]")) place.textContent = `${ticked.toLocaleString("en")} selected`;
+  for (const place of form.querySelectorAll("[data-selected]")) place.textContent = `${ticked.toLocaleString("en")} selected${limit(form)}`;
   for (const button of form.querySelectorAll("[data-per-selected]")) {
     button.disabled = ticked === 0;
     button.textContent = ticked > 1 ? `${button.dataset.perSelected} ${ticked}` : button.dataset.perSelected;

@@ -12,6 +12,7 @@ enum Width {
     Short,
     Medium,
     Long,
+    Party,
     Time,
     Fill,
 }
@@ -25,6 +26,7 @@ impl Width {
             Self::Short => "short",
             Self::Medium => "medium",
             Self::Long => "long",
+            Self::Party => "party",
             Self::Time => "time",
             Self::Fill => "fill",
         }
@@ -39,12 +41,14 @@ pub(crate) struct Column {
     /// The class of the narrowest table that shows it; empty for all.
     from: &'static str,
     is_lead: bool,
+    /// Whether the lead takes the width that the others leave.
+    is_widest: bool,
     is_tall: bool,
 }
 
 impl Column {
     const fn new(name: &'static str, width: Width) -> Self {
-        Self { name, width, from: "", is_lead: false, is_tall: false }
+        Self { name, width, from: "", is_lead: false, is_widest: false, is_tall: false }
     }
 
     /// Its head.
@@ -87,6 +91,11 @@ impl Column {
         Self::new(name, Width::Long)
     }
 
+    /// An address in a table beside a pane.
+    pub(crate) const fn party(name: &'static str) -> Self {
+        Self::new(name, Width::Party)
+    }
+
     /// A time.
     pub(crate) const fn time(name: &'static str) -> Self {
         Self::new(name, Width::Time)
@@ -95,6 +104,11 @@ impl Column {
     /// As wide as there is room.
     pub(crate) const fn fill(name: &'static str) -> Self {
         Self::new(name, Width::Fill)
+    }
+
+    /// It takes the width that the others leave.
+    pub(crate) const fn widest(self) -> Self {
+        Self { is_widest: true, ..self }
     }
 
     /// Its cells may have several lines.
@@ -128,7 +142,7 @@ impl Column {
     }
 
     const fn width_class(self) -> &'static str {
-        if self.is_lead { "lead" } else { self.width.class() }
+        if self.is_lead && !self.is_widest { "lead" } else { self.width.class() }
     }
 
     /// Whether its head is for screen readers only.

@@ -25,6 +25,7 @@ mod playbooks;
 mod query;
 mod remediation;
 mod reports;
+mod results_csv;
 mod schedules;
 mod search;
 mod searching;
@@ -54,9 +55,11 @@ pub(crate) fn router() -> Router<Center> {
         .route(crate::oidc::RETURN, get(sign_in::from_provider))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/search", get(search::page))
+        .route("/search.csv", get(results_csv::csv))
         .route("/search/again", get(searching::again))
         .route("/search/cancel", post(searching::cancel))
         .route("/search/submit", post(search::submit))
+        .route("/search/message", post(message::read_found))
         .route("/search/investigate", post(search::investigate))
         .route("/search/file", post(upload::investigate).layer(DefaultBodyLimit::max(crate::access::LARGEST_FILE_FORM)))
         .route("/pending", get(pending::page).post(pending::decide))

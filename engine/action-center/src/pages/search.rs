@@ -8,7 +8,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_model::{
-    Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target, Timestamp,
+    Action, ActionSource, Inputs, LocationKind, Permission, Picked, Principal, SelectionMode, Severity, Target,
+    Timestamp, ascii_where_deceptive, visible_line,
 };
 use clawback_runtime::{DryRun, Submission};
 use maud::{Markup, html};
@@ -23,13 +24,14 @@ use crate::center::Center;
 use crate::design::confirmation::Confirmation;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
+use crate::design::pill::Tone;
 use crate::design::selection_bar::selection_bar;
 use crate::design::table::{Column, Row, Table};
 use crate::design::words::{counted, number, spoken};
-use crate::design::{chart, field, pane, text, toast};
+use crate::design::{chart, field, pane, pill, text, toast};
 use crate::json::PickedJson;
 use crate::problem::Problem;
-use crate::searches::{End, Progress};
+use crate::searches::{End, Progress, Search};
 
 /// Mailboxes in the chart of a search.
 const MAILBOXES: usize = 20;
@@ -37,18 +39,22 @@ const MAILBOXES: usize = 20;
 /// How long the page waits for a search before it shows the progress.
 const WAIT: Duration = Duration::from_millis(1_500);
 /// Messages to pick from: the limit of a query with exclusions.
-const SHOWN: usize = 1_000;
+pub(super) const SHOWN: usize = 1_000;
 /// Rows of a page.
 const ROWS: usize = 100;
+/// Characters of a subject, or of a mailbox, in the name of a box.
+const NAMED: usize = 80;
 /// Messages that can be selected one by one, or left out of all.
 const MOST_TICKS: usize = 100;
 /// The input of the page's number.
-const PAGE: &str = "page";
+pub(super) const PAGE: &str = "page";
+/// The field of the form that names the message to be read.
+pub(super) const VIEW: &str = "view";
 const COLUMNS: [Column; 9] = [
     Column::tick(),
-    Column::lead("Subject"),
-    Column::long("From").at_720(),
-    Column::long("Mailbox"),
+    Column::lead("Subject").widest(),
+    Column::party("From"),
+    Column::party("Mailbox"),
     Column::short("Received"),
     Column::short("Location").at_1240(),
     Column::short("Original").at_1540(),
@@ -82,7 +88,7 @@ async fn show(center: &Center, frame: &Frame, query: &Fields, problem: Option<&P
         (_, Some(_)) if !mistakes.is_empty() => html! {},
         (_, Some(problem)) => toast::problem(layout::in_words(problem)),
         (Looked::Ended(end), _) => {
-            end.found.as_ref().map_or_else(|_| html! {}, |found| results(frame, query, found, end.at, problem))
+            end.found.as_ref().map_or_else(|_| html! {}, |found| results(center, frame, query, found, end.at, problem))
         }
         (Looked::Refused(_), None) => html! {},
     };
@@ -127,16 +133,8 @@ async fn look(center: &Center, frame: &Frame, query: &Fields, is_problem: bool) 
     let search = match center.searches().of(&frame.who.name, &conditions) {
         Some(search) => search,
         None if query.filled(searching::CANCELLED).is_some() => return Looked::Cancelled,
-        // The action does not change what is found; the plan is made for the chosen one.
-        None => match submission(query, query::inputs(query), Action::SoftDelete, SelectionMode::Query, Vec::new()) {
-            Ok(submission) => {
-                let (center, who) = (center.clone(), frame.who.clone());
-                let clock = Arc::clone(&center.site().clock);
-                let searches = center.clone();
-                searches.searches().begin(&frame.who.name, conditions, clock, |observer| async move {
-                    center.preview(&who, submission, SHOWN, &observer).await
-                })
-            }
+        None => match begin(center, &frame.who, query) {
+            Ok(search) => search,
             Err(problem) => return Looked::Refused(problem),
         },
     };
@@ -146,7 +144,26 @@ async fn look(center: &Center, frame: &Frame, query: &Fields, is_problem: bool) 
     }
 }
 
-fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem: Option<&Problem>) -> Markup {
+/// Begins the search for the conditions of the form.
+pub(super) fn begin(center: &Center, who: &Principal, query: &Fields) -> Result<Arc<Search>, Problem> {
+    // The action does not change what is found; the plan is made for the chosen one.
+    let (action, mode) = (Action::SoftDelete, SelectionMode::Query);
+    let submission = submission(query, query::inputs(query), action, mode, Vec::new())?;
+    let (searching, by) = (center.clone(), who.clone());
+    let clock = Arc::clone(&center.site().clock);
+    Ok(center.searches().begin(&who.name, query::conditions(query), clock, |observer| async move {
+        searching.preview(&by, submission, SHOWN, &observer).await
+    }))
+}
+
+fn results(
+    center: &Center,
+    frame: &Frame,
+    query: &Fields,
+    found: &DryRun,
+    at: Timestamp,
+    problem: Option<&Problem>,
+) -> Markup {
     let total: u64 = found.by_location.values().sum();
     let plan = match &found.plan {
         Ok(plan) => plan,
@@ -156,7 +173,10 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem
         section aria-label="Results" {
             h2 { (counted(total, "message")) " in " (counted(plan.facts.mailboxes, "mailbox")) }
             p .quiet { "Selection: " (text::selection(&found.in_words)) ". " (counted(found.searched, "mailbox")) " searched "
-                (text::time(at)) ". " a href={ "/search/again?" (query::conditions(query)) } { "Search again" } }
+                (text::time(at)) ". " a href={ "/search/again?" (query::conditions(query)) } { "Search again" }
+                @if total > 0 { ", " a href={ "/search.csv?" (query::conditions(query)) } {
+                    "Results as CSV" @if total > SHOWN as u64 { " (the first " (number(SHOWN as u64)) ")" }
+                } } }
             @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
             (findings::of_search(&plan.facts))
             @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (text::mail(obstacle)) } }
@@ -171,9 +191,8 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem
             (empty(Icon::Search, "No messages match", "Take a condition away, or give a longer time or a shorter part of the subject."))
         } @else {
             @let page = Rows::of(query, found.sample.len());
-            (table(&found.sample, page, at, query, frame.may(Permission::Submit)))
+            (table(center, frame, found, page, at, query))
             (pager(query, page, total))
-            div .below-pane { (selection_bar(&html! { a .button href="#take-action" { "Take action" } })) }
             @if page.is_last() && total > found.sample.len() as u64 {
                 p .empty { "The first " (number(found.sample.len() as u64)) " are shown. To select single ones, narrow the search; \"all\" means all " (number(total)) "." }
             }
@@ -188,6 +207,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun, at: Timestamp, problem
                 @if let Some(page) = query.filled(PAGE) { input type="hidden" name=(PAGE) value=(page); }
                 @let pane = pane::pane(&html! { span #take-action { "Take action" } }, None, &action(frame, query, plan.counts.submitted, found, problem));
                 (pane::beside(&list, Some(&pane)))
+                div .below-pane { (selection_bar(&html! { a .button href="#take-action" { "Take action" } })) }
             }
         }
     }
@@ -240,7 +260,8 @@ fn pager(query: &Fields, rows: Rows, total: u64) -> Markup {
     } } }
 }
 
-fn table(sample: &[Target], rows: Rows, now: Timestamp, query: &Fields, may_submit: bool) -> Markup {
+fn table(center: &Center, frame: &Frame, found: &DryRun, rows: Rows, now: Timestamp, query: &Fields) -> Markup {
+    let sample = &found.sample;
     let (mut seen, mut twins) = (BTreeSet::new(), BTreeSet::new());
     for target in sample {
         if !seen.insert(key(target)) {
@@ -248,27 +269,45 @@ fn table(sample: &[Target], rows: Rows, now: Timestamp, query: &Fields, may_subm
         }
     }
     let ticked: BTreeSet<&str> = query.all("pick").collect();
-    let row = |(place, target): (usize, &Target)| {
+    let reads = center.api().may_read_found(&frame.who).is_ok();
+    let vips = center.site().library.lists.get("vips");
+    let row = |(_, target): (usize, &Target)| {
+        let subject = visible_line(&target.subject, NAMED);
+        let subject = if subject.trim().is_empty() { "(no subject)" } else { &subject };
+        let which = format!("{subject} in {}", visible_line(&target.mailbox, NAMED));
         let picked = pick(target, twins.contains(&key(target)));
         let this_copy = pick(target, true);
         Row::of([
             html! { input type="checkbox" name="pick" value=(picked) checked[ticked.contains(picked.as_str())]
-            aria-label={ "Message " (place + 1) }; },
-            text::subject(&target.subject),
-            text::cell(&target.from_address),
-            text::cell(&target.mailbox),
+            aria-label={ "Select " (which) }; },
+            html! { @if reads {
+                button .link name=(VIEW) value=(this_copy) formaction="/search/message" formnovalidate { (text::subject(&target.subject)) }
+            } @else { (text::subject(&target.subject)) } },
+            sender(found.names.get(&target.seq).map_or("", String::as_str), &target.from_address),
+            html! { span {
+                @if vips.is_some_and(|vips| vips.contains(&target.mailbox)) { (pill::pill(Tone::Wait, Icon::People, "VIP")) " " }
+                (text::cell(&target.mailbox))
+            } },
             text::brief(target.received_at, now),
             text::place(&target.location),
             html! { @if let Some(location) = &target.original_location { (text::place(location)) } },
             findings::script_words(target),
-            html! { @if may_submit {
+            html! { @if frame.may(Permission::Submit) {
                 button .plain.small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
-                    aria-label={ "Find and remove copies of message " (place + 1) } title="Find and remove copies" { (Icon::Search) }
+                    aria-label={ "Find and remove copies of " (which) } title="Find and remove copies" { (Icon::Search) }
             } },
         ])
     };
     let rows: Vec<Row> = sample.iter().enumerate().take(rows.end()).skip(rows.first()).map(row).collect();
     html! { (Table::new("Messages found", &COLUMNS, rows)) }
+}
+
+/// The sender's display name, with the address that sent; `Name <address>` in full on hover.
+fn sender(name: &str, address: &str) -> Markup {
+    html! { @if name.trim().is_empty() { (text::cell(address)) } @else {
+        @let whole = format!("{} <{}>", visible_line(name, NAMED), visible_line(address, NAMED));
+        bdi .mail title=(whole) { (visible_line(address, NAMED)) " " span .quiet { (visible_line(name, NAMED)) } }
+    } }
 }
 
 fn key(target: &Target) -> (&str, &str) {
@@ -278,14 +317,23 @@ fn key(target: &Target) -> (&str, &str) {
 /// The value of a row's box. A message is named by its fingerprint, which stays when it is moved; one of several copies
 /// in a mailbox by its place as well.
 fn pick(target: &Target, is_twin: bool) -> String {
+    value(picked(target, is_twin))
+}
+
+/// A message by its fingerprint, and one of several copies by its place as well.
+pub(super) fn picked(target: &Target, is_twin: bool) -> Picked {
     let reference = &target.reference;
-    let picked = PickedJson {
+    Picked {
         mailbox: target.mailbox.to_string(),
         message_id: reference.message_id.clone(),
         fingerprint: Some(reference.fingerprint.clone()),
         locator: is_twin.then(|| reference.locator.clone()),
-    };
-    serde_json::json!(picked).to_string()
+    }
+}
+
+/// A message as the value of a field.
+pub(super) fn value(picked: Picked) -> String {
+    ascii_where_deceptive(&serde_json::json!(PickedJson::from(picked)).to_string())
 }
 
 /// The fields of the reference product's side pane, as they were sent if the submission was refused.
@@ -429,7 +477,7 @@ fn of_picked(query: &Inputs, picked: &[Picked]) -> Inputs {
     inputs
 }
 
-fn submission(
+pub(super) fn submission(
     fields: &Fields,
     mut inputs: Inputs,
     action: Action,
@@ -451,7 +499,7 @@ fn submission(
     })
 }
 
-fn read_picked(value: &str) -> Result<Picked, Problem> {
+pub(super) fn read_picked(value: &str) -> Result<Picked, Problem> {
     serde_json::from_str::<PickedJson>(value)
         .map(Picked::from)
         .map_err(|_| Problem::bad_request("a selected message is not what the page sent; load it again"))
