@@ -30,6 +30,10 @@ const PHISH: &str = "From: =?utf-8?Q?Pay=C3=A4roll?= <eve@evil.example>\r\nReply
     --i--\r\n--o\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"bill.pdf\"\r\n\
     Content-Transfer-Encoding: base64\r\n\r\nJVBERg==\r\n--o--\r\n";
 
+fn settings() -> Settings {
+    Settings { host: Some(Arc::new(Host::new(HostOptions::default()).unwrap())), ..Settings::default() }
+}
+
 /// A desk whose site trusts a server, has a VIP, and examines messages; ann searches and reads.
 async fn desk() -> Desk {
     let folder = tempfile::tempdir().unwrap();
@@ -42,10 +46,7 @@ async fn desk() -> Desk {
         site.examination.authentication_servers = vec!["mx.corp.example".to_owned()];
         site.library.lists = Lists::new([("vips".to_owned(), vec!["u9@corp.example".to_owned()])]).unwrap();
     });
-    center.serve_with(Settings {
-        host: Some(Arc::new(Host::new(HostOptions::default()).unwrap())),
-        ..Settings::default()
-    });
+    center.serve_with(settings());
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Examiner]).await;
     center.password("ann").await;
     Desk { center, store, ann, ben: String::new(), folder }
@@ -273,13 +274,14 @@ async fn the_subject_is_wide_and_the_bar_of_a_selection_is_in_view() {
     for number in 0..60 {
         desk.store.deliver(&format!("u{number}@corp.example"), SENDER, "Your salary statement of November 2026", NOON);
     }
-    let served = Served::start(&desk).await;
+    let served = Served::start_with(&desk, settings()).await;
     let at = |page: &str| format!("http://{}{page}", served.address);
     for width in [1280, 390] {
         let browser = Chromium::start(width, 800).await;
         browser.sign_in(&at(""), "ann", PASSWORD).await;
         browser.go(&at("/search?from=eve%40evil.example")).await;
         browser.sees("61 messages in").await;
+        browser.run("document.querySelector('tbody input[name=pick]').scrollIntoView({ block: 'center' })").await;
         browser.click("tbody input[name=pick]").await;
         // The limit is said before it is reached.
         browser.sees(if width == 1280 { "Soft-delete 1 message" } else { "1 selected of at most 100" }).await;
@@ -294,11 +296,14 @@ async fn the_subject_is_wide_and_the_bar_of_a_selection_is_in_view() {
             assert_eq!(wide, false, "the page is as wide as the window");
         }
         browser.picture(&format!("search-{width}")).await;
-        browser.click("tbody button[name=view]").await;
-        browser.sees("This access is recorded").await;
+        browser.run("document.querySelector('tbody .pill').scrollIntoView({ block: 'center' })").await;
+        browser.click("tbody tr:has(.pill) button[name=view]").await;
+        browser.sees("hxxps://login[.]evil[.]example/x?a=1").await;
         let wide = browser.run("return document.documentElement.scrollWidth > innerWidth").await;
         assert_eq!(wide, false, "the page of a message is as wide as the window");
         browser.picture(&format!("message-{width}")).await;
+        browser.run("document.querySelector('section[aria-label=Links]').scrollIntoView()").await;
+        browser.picture(&format!("message-links-{width}")).await;
         browser.click(".row a.button").await;
         browser.sees("61 messages in").await;
     }

@@ -84,8 +84,8 @@ impl View<'_> {
                 ("From", people(&content.from)),
                 ("Reply-To", people(&content.reply_to)),
                 ("Other senders", html! { @for other in others.iter().take(OFFERED) { (text::mail(other)) " " } }),
-                ("Envelope sender", html! { @if let Some(found) = features { (text::mail(&found.envelope_from)) } }),
-                ("Date", html! { (text::mail(&content.date)) }),
+                ("Envelope sender", filled(features.map_or("", |found| found.envelope_from.as_str()))),
+                ("Date", filled(&content.date)),
                 ("Received", text::time(self.target.received_at)),
                 ("Mailbox", text::mail(&self.target.mailbox)),
                 ("Folder", text::place(&self.target.location)),
@@ -174,7 +174,7 @@ impl View<'_> {
                 ("Bytes", html! { (number(self.size as u64)) }),
                 ("sha256", html! { code .digest { (self.digest) } }),
                 ("Store", text::mail(&self.target.store)),
-                ("Message-ID", text::mail(&self.target.reference.message_id)),
+                ("Message-ID", filled(&self.target.reference.message_id)),
                 ("Fingerprint", html! { code .digest { (visible_line(&self.target.reference.fingerprint, 200)) } }),
             ]))
         } }
@@ -183,6 +183,11 @@ impl View<'_> {
 
 fn leads(wrong: usize) -> String {
     if wrong == 1 { "1 link stands".to_owned() } else { format!("{} stand", counted(wrong as u64, "link")) }
+}
+
+/// A text of mail; nothing for an empty one.
+fn filled(shown: &str) -> Markup {
+    html! { @if !shown.is_empty() { (text::mail(shown)) } }
 }
 
 fn people(all: &[Person]) -> Markup {
