@@ -85,7 +85,7 @@ fn shows_the_phish(page: &str) {
         "1 link stands under a text that names another host",
         "hxxps://plain[.]evil[.]example/a",
         "hxxps://login[.]evil[.]example/x?a=1",
-        "Names bank.example",
+        "The text names bank.example",
         "hxxps://deep[.]evil[.]example/l",
         "rewritten by",
         "Hi\nhttps://bank.example/login\nRead",

@@ -209,15 +209,16 @@ fn result(word: &str) -> Markup {
 
 fn links(links: &[Link]) -> Markup {
     let row = |link: &Link| {
+        let names = format!("The text names {}", visible_line(&link.names, 100));
         Row::of([
-            html! {
+            html! { div {
                 @if link.shown.trim().is_empty() { span .quiet { "(no text)" } } @else { bdi .mail { (visible_line(&link.shown, LONGEST_LINK)) } }
-                @if !link.names.is_empty() { " " (pill(Tone::Bad, Icon::Warning, &format!("Names {}", visible_line(&link.names, 100)))) }
-            },
-            html! {
+                @if !link.names.is_empty() { " " (pill(Tone::Bad, Icon::Warning, &names)) }
+            } },
+            html! { div {
                 bdi .mail { code { (visible_line(&link.defanged(), LONGEST_LINK)) } }
                 @if !link.gateway.is_empty() { span .quiet { " rewritten by " (text::mail(&link.gateway)) } }
-            },
+            } },
             text::cell(&link.part),
         ])
     };
