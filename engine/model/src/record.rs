@@ -111,6 +111,22 @@ impl InvestigationStatus {
         }
     }
 
+    /// Returns the statuses that its remediation may have.
+    pub const fn statuses(self) -> &'static [Status] {
+        match self {
+            Self::Starting => &[Status::Queued],
+            Self::QueuedByThrottling => &[Status::Queued, Status::Planning, Status::Approved, Status::InProgress],
+            Self::Running => &[Status::Planning, Status::Approved, Status::InProgress],
+            Self::PendingAction => &[Status::PendingApproval, Status::Paused],
+            Self::Remediated => &[Status::Completed, Status::Cancelled],
+            Self::PartiallyRemediated => &[Status::PartiallyCompleted],
+            Self::NoThreatsFound => &[Status::NothingToDo],
+            Self::Failed => &[Status::Failed],
+            Self::TerminatedBySystem => &[Status::Expired],
+            Self::TerminatedByUser => &[Status::Rejected, Status::Cancelled],
+        }
+    }
+
     /// Returns the reference product's name for it, as shown to people.
     pub const fn title(self) -> &'static str {
         match self {
@@ -185,5 +201,22 @@ mod tests {
             assert_eq!((alert.name.as_str(), alert.severity), expected, "{source} {:?}", request.origin);
             assert_eq!((alert.id, alert.remediation_id), (request.alert_id, of.clone()));
         }
+    }
+
+    #[test]
+    fn a_status_is_one_of_those_that_its_remediation_may_have() {
+        let request = example::request(Action::SoftDelete, ActionSource::Manual);
+        let plain = Remediation::submitted(RemediationId::from_random(7), request, Timestamp(1));
+        let room = Some(StopReason::InProgress { limit: 1, running: 1 });
+        let nothing = Some(StopReason::NothingLeft { gone: 1 });
+        let mut seen = std::collections::BTreeSet::new();
+        for status in Status::ALL {
+            for stop in [None, room.clone(), nothing.clone()] {
+                let investigated = InvestigationStatus::of(&Remediation { status, stop, ..plain.clone() });
+                assert!(investigated.statuses().contains(&status), "{investigated} of {status}");
+                seen.insert(investigated.as_str());
+            }
+        }
+        assert_eq!(seen.len(), InvestigationStatus::ALL.len());
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod plans;
 pub(crate) mod remediations;
 pub(crate) mod reports;
 pub(crate) mod retention;
+pub(crate) mod shares;
 pub(crate) mod sweep_rows;
 pub(crate) mod texts;
 pub(crate) mod transitions;

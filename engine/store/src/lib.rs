@@ -56,6 +56,7 @@ pub use history::messages::MessageFilter;
 pub use history::remediations::Followers;
 pub use history::reports::{NewReport, Recorded};
 pub use history::retention::Expired;
+pub use history::shares::{Share, SharedBy, Shares};
 pub use history::transitions::Filing;
 pub use lease::Lease;
 pub use notifying::notices::{Change, Delivery};

@@ -57,6 +57,11 @@ async fn no_page_keeps_anybody_out() {
         pages.push(format!("/remediations/{}?tab={tab}", seeds[4].id));
     }
 
+    let undone = desk.center.call(&eve, "GET", &format!("/api/v1/remediations/{}", seeds[4].id), None).await.json();
+    for tab in ["overview", "entities", "mailboxes", "log", "actions"] {
+        pages.push(format!("/investigations/{}?tab={tab}", undone["investigation"]["id"].as_str().unwrap()));
+    }
+
     let mut found = String::new();
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         let browser = Chromium::start_in(width, 900, dark).await;

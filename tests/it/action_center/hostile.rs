@@ -62,6 +62,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         "/history?limit=500",
         chosen,
         "/investigations",
+        "/investigations?text=%3Cscript%3E",
         "/reports",
         "/alerts",
         "/people",
@@ -74,6 +75,13 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     let clusters = format!("{detail}/clusters");
     let tabs = ["messages", "batches", "timeline", "evidence", "late-copies", "related"]
         .map(|tab| format!("{detail}?tab={tab}"));
+    let shown = center.call(&ann, "GET", &format!("/api/v1{detail}"), None).await.json();
+    let investigation = format!("/investigations/{}", shown["investigation"]["id"].as_str().unwrap());
+    let tabs = tabs.into_iter().chain(
+        ["overview", "alerts", "entities", "mailboxes", "log", "actions"]
+            .map(|tab| format!("{investigation}?tab={tab}")),
+    );
+    let tabs: Vec<String> = tabs.collect();
     let beside = format!("/pending?show={}", detail.rsplit('/').next().unwrap());
     let token = center.page(&cookie, &detail).await.form_token();
     let messages = [0, 1, 51, 52, 104].map(|seq| format!("{detail}/messages/{seq}"));

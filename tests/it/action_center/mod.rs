@@ -10,6 +10,7 @@ mod design;
 mod events;
 mod forms;
 mod hostile;
+mod investigating;
 mod live;
 mod message;
 mod oidc;

@@ -1,6 +1,6 @@
 //! Pills: a status, a severity, an action, an outcome, each with a mark that is no colour alone.
 
-use clawback_model::{Action, OutcomeKind, Severity, Status};
+use clawback_model::{Action, InvestigationStatus, OutcomeKind, Severity, Status};
 use maud::{Markup, html};
 
 use super::icon::Icon;
@@ -43,6 +43,21 @@ pub(crate) fn pill(tone: Tone, icon: Icon, text: &str) -> Markup {
 pub(crate) fn status(status: Status) -> Markup {
     let (tone, icon) = look(status);
     pill(tone, icon, &words::status(status))
+}
+
+/// The status of an investigation, by the reference product's name.
+pub(crate) fn investigation(status: InvestigationStatus) -> Markup {
+    let (tone, icon) = match status {
+        InvestigationStatus::Starting | InvestigationStatus::Running => (Tone::Run, Icon::Running),
+        InvestigationStatus::QueuedByThrottling | InvestigationStatus::PendingAction => (Tone::Wait, Icon::Clock),
+        InvestigationStatus::Remediated => (Tone::Good, Icon::Check),
+        InvestigationStatus::PartiallyRemediated => (Tone::Bad, Icon::Warning),
+        InvestigationStatus::Failed => (Tone::Bad, Icon::Cross),
+        InvestigationStatus::NoThreatsFound
+        | InvestigationStatus::TerminatedBySystem
+        | InvestigationStatus::TerminatedByUser => (Tone::Quiet, Icon::Minus),
+    };
+    pill(tone, icon, &spoken(status.as_str()))
 }
 
 /// The colour and the mark of a status.

@@ -1,14 +1,13 @@
 //! What a search or a plan found: its clusters, what was not searched, what was left out, and the words of scripts.
 
-use clawback_model::{PlanFacts, Target};
+use clawback_model::{ClusterBy, PlanFacts, Target};
 use maud::{Markup, html};
 
 use crate::design::table::{Column, Row, Table};
 use crate::design::text;
-use crate::design::words::spoken;
 
 const CLUSTERS: [Column; 9] = [
-    Column::medium("By"),
+    Column::long("Same"),
     Column::lead("Value"),
     Column::count("Messages"),
     Column::count("In no other").at_960(),
@@ -19,15 +18,32 @@ const CLUSTERS: [Column; 9] = [
     Column::time("Last").at_1240(),
 ];
 
+/// What the messages of a cluster share.
+pub(crate) const fn name_of(by: ClusterBy) -> &'static str {
+    match by {
+        ClusterBy::Body => "Text",
+        ClusterBy::BodySenderDomain => "Text and sender domain",
+        ClusterBy::BodySenderIp => "Text and sending address",
+        ClusterBy::BodyUrlHost => "Text and domain of a link",
+        ClusterBy::SubjectSenderDomain => "Subject and sender domain",
+        ClusterBy::SubjectSenderIp => "Subject and sending address",
+        ClusterBy::DkimSubject => "Signing domain and subject",
+        ClusterBy::Url => "Link",
+        ClusterBy::File => "Attachment",
+        ClusterBy::ReplyTo => "Address to reply to",
+        ClusterBy::HtmlStructure => "Structure of the HTML",
+    }
+}
+
 /// The clusters of a plan, largest first.
-fn clusters(facts: &PlanFacts) -> Markup {
+pub(crate) fn clusters(facts: &PlanFacts) -> Markup {
     let mut largest: Vec<_> = facts.clusters.iter().collect();
     largest.sort_by_key(|cluster| std::cmp::Reverse(cluster.messages));
     let rows: Vec<Row> = largest
         .into_iter()
         .map(|cluster| {
             Row::of([
-                html! { (spoken(&cluster.by.to_string())) },
+                html! { (name_of(cluster.by)) },
                 text::cell(&cluster.value),
                 text::count(cluster.messages),
                 text::count(cluster.alone),
@@ -43,7 +59,7 @@ fn clusters(facts: &PlanFacts) -> Markup {
         (Table::new("Clusters of the investigated message", &CLUSTERS, rows).or("The message makes no cluster."))
         @if !facts.clusters_not_made.is_empty() {
             details { summary { "Clusters that it does not make" }
-                ul { @for (by, why) in &facts.clusters_not_made { li { (by) ": " (why) } } } }
+                ul { @for (by, why) in &facts.clusters_not_made { li { (name_of(*by)) ": " (why) } } } }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! History: all remediations, by any combination of filters. The address is the saved view.
 
 use axum::extract::State;
-use clawback_model::{Action, ActionSource, Remediation, Status};
+use clawback_model::{Action, ActionSource, Remediation, Status, Timestamp};
 use clawback_store::{Cursor, HistoryFilter};
 use maud::{Markup, html};
 
@@ -30,7 +30,7 @@ const SIZES: [&str; 4] = ["25", "50", "100", "500"];
 /// Longest time range, in days.
 const MOST_DAYS: u64 = 36_500;
 /// The reference product's time filters, in days.
-const TIMES: [(&str, &str); 4] =
+pub(super) const TIMES: [(&str, &str); 4] =
     [("1", "Last day"), ("7", "Last week"), ("30", "Last 30 days"), ("182", "Last 6 months")];
 /// The filters that a reader sets, each with its label.
 const FILTERS: [(&str, &str); 12] = [
@@ -194,13 +194,19 @@ fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Probl
         ..HistoryQuery::default()
     };
     let mut filter = asked.filter()?;
-    if let Some(days) = optional::<u64>("days", query.filled("days"))? {
-        if days > MOST_DAYS {
-            return Err(Problem::bad_request(format!("days: at most {MOST_DAYS}")));
-        }
-        filter.since = Some(center.now().minus(std::time::Duration::from_hours(days * 24)));
+    if let Some(since) = since(center, query)? {
+        filter.since = Some(since);
     }
     Ok((filter, asked.limit()?))
+}
+
+/// The begin of the last days that the address asks for.
+pub(super) fn since(center: &Center, query: &Fields) -> Result<Option<Timestamp>, Problem> {
+    match optional::<u64>("days", query.filled("days"))? {
+        Some(days) if days > MOST_DAYS => Err(Problem::bad_request(format!("days: at most {MOST_DAYS}"))),
+        Some(days) => Ok(Some(center.now().minus(std::time::Duration::from_hours(days * 24)))),
+        None => Ok(None),
+    }
 }
 
 /// The filters that are set: what each says, and the address without it.

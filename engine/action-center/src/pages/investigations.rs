@@ -1,86 +1,154 @@
 //! Investigations: the record of each remediation with the reference product's fields and statuses.
 
-use axum::extract::{Path, State};
-use clawback_model::{Investigation, InvestigationId, InvestigationStatus, Remediation};
-use clawback_store::HistoryFilter;
-use maud::html;
+use axum::extract::State;
+use clawback_model::{Investigation, InvestigationStatus, Remediation};
+use clawback_store::{Cursor, HistoryFilter, Store};
+use maud::{Markup, html};
 
-use super::fields::Asked;
+use super::fields::{Asked, Fields};
 use super::frame::Frame;
+use super::history::TIMES;
 use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
-use crate::body::{optional, word};
+use crate::body::optional;
 use crate::center::Center;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
 use crate::design::table::{Column, Row, Table};
 use crate::design::words::spoken;
-use crate::design::{facts, pill, text};
+use crate::design::{field, filter_bar, pill, text};
 use crate::problem::Problem;
 
 /// Rows of a page.
-const PAGE: u32 = 50;
-const COLUMNS: [Column; 7] = [
-    Column::medium("Investigation"),
-    Column::short("Type"),
+const PAGE: usize = 50;
+/// Rows read at once, and how often for one page: a status is not a column of the history.
+const READ: u32 = 50;
+const READS: u32 = 20;
+const COLUMNS: [Column; 8] = [
+    Column::lead("Investigation"),
     Column::medium("Status"),
-    Column::lead("Remediation"),
-    Column::fill("Entity").at_960(),
+    Column::fill("Entity").at_720(),
     Column::count("Messages"),
+    Column::short("Severity").at_1240(),
+    Column::short("Type").at_1240(),
+    Column::medium("Investigation ID").at_1540(),
     Column::time("Opened"),
 ];
+/// The filters that a reader sets, each with its label.
+const FILTERS: [(&str, &str); 3] = [("text", "Name or ID"), ("status", "Status"), ("days", "Opened")];
+
+/// A page of investigations, and where the next begins.
+#[derive(Debug, Default)]
+struct Listed {
+    all: Vec<(Remediation, Investigation)>,
+    next: Option<Cursor>,
+}
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let history = &center.site().history;
+    let status: Option<InvestigationStatus> = optional("status", query.filled("status"))?;
+    let filter = filter(&center, &query, status)?;
     let after = optional("after", query.filled("after"))?;
-    let filter = HistoryFilter { without_empty: true, ..HistoryFilter::default() };
-    let found = history.history(&filter, after, PAGE).await?;
-    let investigations = history.investigations_of(&found.remediations).await?;
-    let row = |(remediation, investigation): (&Remediation, &Investigation)| {
-        Row::of([
-            html! { a href={ "/investigations/" (investigation.id) } { code { (investigation.id) } } },
-            html! { (spoken(investigation.kind.as_str())) },
-            html! { (spoken(InvestigationStatus::of(remediation).as_str())) },
-            layout::link(remediation),
-            text::cell(&investigation.entity),
-            text::count(remediation.counts.submitted),
-            text::time(investigation.created_at),
-        ])
+    let found = read(&center.site().history, &filter, status, after).await?;
+    let rows: Vec<Row> = found.all.iter().map(|(of, investigation)| row(of, investigation)).collect();
+    let set = set_filters(&query);
+    let nothing = if set.is_empty() {
+        empty(Icon::Folder, "No investigation yet", "Each remediation opens one.")
+    } else {
+        empty(Icon::Search, "No investigation matches", html! { a href="/investigations" { "Clear the filters" } })
     };
-    let rows: Vec<Row> = found.remediations.iter().zip(&investigations).map(row).collect();
+    let view = query.query_without(&["after"]);
     let body = html! {
-        (Table::new("Investigations", &COLUMNS, rows).or(empty(Icon::Folder, "No investigation yet", "Each remediation opens one.")))
-        @if let Some(next) = found.next { p .next { a href={ "/investigations?after=" (next) } { "Older" } } }
+        (filters(&query))
+        (filter_bar::set(&set, "/investigations"))
+        div #investigations data-live data-every="10" { (Table::new("Investigations", &COLUMNS, rows).or(nothing)) }
+        div .pager {
+            @if query.filled("after").is_some() { a .button.plain href={ "/investigations?" (view) } { "Newest" } }
+            @if let Some(next) = found.next { a .button.plain href={ "/investigations?" (view) "&after=" (next) } { "Older" } }
+        }
     };
     Ok(layout::page(&frame, "/investigations", "Investigations", &body))
 }
 
-pub(crate) async fn page(State(center): State<Center>, Path(id): Path<String>, caller: Caller) -> Shown {
-    let frame = Frame::load(&center, caller).await?;
-    let id: InvestigationId = word("id", &id)?;
-    let history = &center.site().history;
-    let filter = HistoryFilter { investigation_id: Some(id.clone()), ..HistoryFilter::default() };
-    let found = history.history(&filter, None, 1).await?;
-    let remediation = found.remediations.first().ok_or_else(Problem::not_found)?;
-    let investigation = history.investigation(&id).await?;
-    let alert = history.alert(&investigation.alert_id).await?;
-    let approver = remediation.decided_by.as_deref().unwrap_or_default();
-    let body = facts::facts(&[
-        ("Type", html! { (spoken(investigation.kind.as_str())) }),
-        ("Status", html! { (spoken(InvestigationStatus::of(remediation).as_str())) }),
-        ("Remediation", layout::link(remediation)),
-        ("Remediation status", pill::status(remediation.status)),
-        ("Entity", text::mail(&investigation.entity)),
-        ("Messages", html! { (remediation.counts.submitted) }),
-        ("Action", pill::action(remediation.request.action)),
-        ("Related alert", html! { code { (alert.id) } " " (alert.name) }),
-        ("Alert severity", pill::severity(alert.severity)),
-        ("Actor", text::mail(&alert.actor)),
-        ("Approved by", text::mail(approver)),
-        ("Opened", text::time(investigation.created_at)),
-        ("Last update", text::time(remediation.updated_at)),
-    ]);
-    Ok(layout::page(&frame, "/investigations", &format!("Investigation {id}"), &body))
+fn row(remediation: &Remediation, investigation: &Investigation) -> Row {
+    Row::of([
+        html! { a href={ "/investigations/" (investigation.id) } { (text::cell(&remediation.request.name)) } },
+        pill::investigation(InvestigationStatus::of(remediation)),
+        text::cell(&investigation.entity),
+        text::count(remediation.counts.submitted),
+        pill::severity(remediation.request.severity),
+        html! { (spoken(investigation.kind.as_str())) },
+        html! { code { (investigation.id) } },
+        text::time(investigation.created_at),
+    ])
+}
+
+fn filter(center: &Center, query: &Fields, status: Option<InvestigationStatus>) -> Result<HistoryFilter, Problem> {
+    let given = query.filled("text");
+    let id = given.and_then(|text| text.parse().ok());
+    Ok(HistoryFilter {
+        name: given.filter(|_| id.is_none()).map(str::to_owned),
+        investigation_id: id,
+        statuses: status.map(|status| status.statuses().to_vec()).unwrap_or_default(),
+        since: super::history::since(center, query)?,
+        // A schedule that finds nothing is no investigation, unless one asks for those that found nothing.
+        without_empty: true,
+        ..HistoryFilter::default()
+    })
+}
+
+/// Reads until a page is full. A status of an investigation is a part of a status of its remediation, so further ones
+/// are left out here.
+async fn read(
+    history: &Store,
+    filter: &HistoryFilter,
+    status: Option<InvestigationStatus>,
+    after: Option<Cursor>,
+) -> Result<Listed, Problem> {
+    let mut listed = Listed { next: after, ..Listed::default() };
+    for _ in 0..READS {
+        let mut page = history.history(filter, listed.next, READ).await?;
+        listed.next = page.next;
+        page.remediations.retain(|one| status.is_none_or(|status| InvestigationStatus::of(one) == status));
+        let records = history.investigations_of(&page.remediations).await?;
+        listed.all.extend(page.remediations.into_iter().zip(records));
+        if listed.next.is_none() || listed.all.len() >= PAGE {
+            break;
+        }
+    }
+    Ok(listed)
+}
+
+/// The filters that are set: what each says, and the address without it.
+fn set_filters(query: &Fields) -> Vec<(String, String)> {
+    let of = |(name, label): &(&str, &str)| {
+        let value = query.filled(name)?;
+        let shown = match *name {
+            "status" => spoken(value),
+            "days" => TIMES.iter().find(|(days, _)| *days == value).map_or(value, |(_, name)| name).to_owned(),
+            _ => value.to_owned(),
+        };
+        let says = format!("{label}: {}", clawback_model::visible_line(&shown, 100));
+        Some((says, format!("/investigations?{}", query.query_without(&[name, "after"]))))
+    };
+    FILTERS.iter().filter_map(of).collect()
+}
+
+fn filters(query: &Fields) -> Markup {
+    html! {
+        form .filters method="get" action="/investigations" role="search" aria-label="Filters" {
+            div .bar {
+                label .first { "Name or ID" input type="search" name="text" value=(query.get("text")) placeholder="Part of the name, or I-…"; }
+                (field::choice("status", "Status", Some("Any"), &InvestigationStatus::ALL.map(InvestigationStatus::as_str), query.get("status")))
+                label { "Opened"
+                    select name="days" {
+                        option value="" { "Any time" }
+                        @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
+                    }
+                }
+                button .plain { "Filter" }
+            }
+        }
+    }
 }

@@ -14,6 +14,8 @@ mod fields;
 mod findings;
 mod frame;
 mod history;
+mod inputs;
+mod investigation;
 mod investigations;
 mod layout;
 mod message;
@@ -72,7 +74,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/remediations/{id}/messages/{seq}", post(message::read))
         .route("/remediations/{id}/{verb}", post(remediation::act))
         .route("/investigations", get(investigations::list))
-        .route("/investigations/{id}", get(investigations::page))
+        .route("/investigations/{id}", get(investigation::page))
         .route("/reports", get(reports::list))
         .route("/alerts", get(alerts::list))
         .route("/schedules", get(schedules::page))

@@ -107,9 +107,8 @@ pub(super) fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
 fn chips(query: &Fields) -> Vec<(String, String)> {
     let inputs = inputs(query);
     let pairs: Vec<(&str, &str)> = inputs.pairs().collect();
-    let labels = || FIELDS.iter().chain(&FURTHER).chain(&LOCATIONS);
     let chip = |(place, (name, value)): (usize, &(&str, &str))| {
-        let label = labels().find(|(known, ..)| known == name).map_or(*name, |(_, label, _)| label);
+        let label = label(name).unwrap_or(name);
         let is_location = LOCATIONS.iter().any(|(known, ..)| known == name);
         let shown = if is_location { spoken(value) } else { clawback_model::visible_line(value, 100) };
         let others = pairs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, pair)| *pair);
@@ -153,6 +152,12 @@ fn filled<'a>(query: &'a Fields, name: &'a str) -> impl Iterator<Item = String> 
 
 fn labelled(label: &str, place: usize) -> String {
     if place == 0 { label.to_owned() } else { format!("or: {label}") }
+}
+
+/// The label of an input of the form.
+pub(super) fn label(name: &str) -> Option<&'static str> {
+    let mut all = FIELDS.iter().chain(&FURTHER).chain(&LOCATIONS);
+    all.find(|(known, ..)| *known == name).map(|(_, label, _)| *label)
 }
 
 /// The conditions that are filled in, each text as typed, but for links and senders that were pasted.

@@ -7,7 +7,7 @@ mod head;
 mod linked;
 mod messages;
 mod overview;
-mod records;
+pub(super) mod records;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -68,7 +68,7 @@ async fn show(
         "messages" => messages::tab(center, frame, found, query).await?,
         "batches" => records::batches(center, &found.id).await?,
         "timeline" => records::timeline(center, &found.id).await?,
-        "evidence" => records::evidence(center, &found.id, query).await?,
+        "evidence" => records::evidence(center, &found.id, query, &format!("/remediations/{}", found.id)).await?,
         "late-copies" => records::late_copies(center, found).await?,
         "related" => records::related(center, found, &undos, &retries).await?,
         _ => overview::tab(center, frame, found, sent).await?,

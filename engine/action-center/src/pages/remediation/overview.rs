@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::super::fields::Fields;
 use super::super::findings;
 use super::super::frame::Frame;
+use super::super::inputs;
 use super::super::passkey::ToSign;
 use super::super::terms::terms;
 use super::super::vote::{self, Stance};
@@ -46,7 +47,7 @@ pub(super) async fn tab(
             ("Decided by", html! { @if let Some(decided_by) = &remediation.decided_by { (text::mail(decided_by))
                 @if remediation.approval.is_none() { span .quiet { " (no vote of its own)" } } } }),
             ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
-            ("Inputs", html! { @for (name, value) in &request.inputs { div { (name) ": " (text::mail(value)) } } }),
+            ("Inputs", inputs::in_words(&request.inputs)),
             ("VIP messages", html! { @if let Some(plan) = plan { (number(plan.facts.vips)) } }),
             ("Looked at again", html! { @if let Some(again) = again { (again.to_string()) } }),
             ("Follows", html! { @if let Some(of) = request.origin.of() { (spoken(request.origin.as_str())) " of " (by_id(of)) } }),

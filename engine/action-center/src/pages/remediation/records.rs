@@ -97,8 +97,13 @@ pub(super) async fn timeline(center: &Center, id: &RemediationId) -> Result<Mark
     })
 }
 
-/// The messages that were kept before they were deleted for good.
-pub(super) async fn evidence(center: &Center, id: &RemediationId, query: &Fields) -> Result<Markup, Problem> {
+/// The messages that were kept before they were deleted for good. `base` is the address of the page that has the tab.
+pub(crate) async fn evidence(
+    center: &Center,
+    id: &RemediationId,
+    query: &Fields,
+    base: &str,
+) -> Result<Markup, Problem> {
     let after = optional("after", query.filled("after"))?;
     let (found, next) = center.site().history.evidence(Some(id), after, PAGE).await?;
     let row = |one: &clawback_store::KeptMessage| {
@@ -114,7 +119,7 @@ pub(super) async fn evidence(center: &Center, id: &RemediationId, query: &Fields
     let nothing = empty(Icon::Shield, "No message was kept", "Messages are kept before they are deleted for good.");
     Ok(html! {
         (Table::new("Kept messages", &KEPT, rows).or(nothing))
-        @if let Some(next) = next { div .pager { a .button.plain href={ "/remediations/" (id) "?tab=evidence&after=" (next) } { "Next" } } }
+        @if let Some(next) = next { div .pager { a .button.plain href={ (base) "?tab=evidence&after=" (next) } { "Next" } } }
     })
 }
 

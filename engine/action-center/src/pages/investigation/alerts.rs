@@ -1,0 +1,45 @@
+//! The alerts of an investigation: its own, and those of the remediations that follow from it.
+
+use clawback_model::{Alert, InvestigationStatus, Remediation};
+use maud::{Markup, html};
+
+use super::super::layout;
+use super::found::Found;
+use crate::center::Center;
+use crate::design::table::{Column, Row, Table};
+use crate::design::{pill, text};
+use crate::problem::Problem;
+
+const COLUMNS: [Column; 7] = [
+    Column::lead("Alert"),
+    Column::short("Severity"),
+    Column::short("Actor"),
+    Column::medium("Action").at_960(),
+    Column::fill("Remediation"),
+    Column::medium("Investigation"),
+    Column::time("Raised").at_960(),
+];
+
+/// The tab.
+pub(super) async fn tab(center: &Center, found: &Found) -> Result<Markup, Problem> {
+    let others: Vec<Remediation> = found.followers.iter().map(|(_, remediation)| remediation.clone()).collect();
+    let alerts = center.site().history.alerts_of(&others).await?;
+    let rows: Vec<Row> = std::iter::once((&found.alert, &found.remediation))
+        .chain(alerts.iter().zip(&others))
+        .map(|(alert, remediation)| row(alert, remediation))
+        .collect();
+    Ok(html! { (Table::new("Alerts", &COLUMNS, rows)) })
+}
+
+fn row(alert: &Alert, remediation: &Remediation) -> Row {
+    let status = InvestigationStatus::of(remediation);
+    Row::of([
+        html! { (text::cell(&alert.name)) " " code .quiet { (alert.id) } },
+        pill::severity(alert.severity),
+        text::cell(&alert.actor),
+        pill::action(alert.action),
+        layout::link(remediation),
+        html! { a href={ "/investigations/" (alert.investigation_id) } { (pill::investigation(status)) } },
+        text::time(alert.created_at),
+    ])
+}

@@ -1,0 +1,109 @@
+//! One investigation: its graph, and its tabs. A tab is an address, reads only what it shows, and is there only if
+//! something is recorded for it.
+
+mod actions;
+mod activities;
+mod alerts;
+mod clusters;
+mod entities;
+mod found;
+mod graph;
+mod log;
+mod mailboxes;
+mod overview;
+
+use axum::extract::{Path, State};
+use clawback_model::{InvestigationId, InvestigationStatus, visible};
+use maud::html;
+
+use super::fields::Asked;
+use super::frame::Frame;
+use super::layout;
+use super::remediation::records;
+use super::shown::Shown;
+use crate::access::Caller;
+use crate::body::word;
+use crate::center::Center;
+use crate::design::pill;
+use crate::design::tabs::{Tab, tabs};
+use crate::problem::Problem;
+use found::Found;
+
+/// The tabs: the word in the address, and the name.
+const TABS: [(&str, &str); 8] = [
+    ("overview", "Overview"),
+    ("alerts", "Alerts"),
+    ("clusters", "Clusters"),
+    ("entities", "Entities"),
+    ("mailboxes", "Mailboxes"),
+    ("evidence", "Evidence"),
+    ("log", "Log"),
+    ("actions", "Actions"),
+];
+
+pub(crate) async fn page(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Asked(query): Asked,
+) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let id: InvestigationId = word("id", &id)?;
+    let found = Found::load(&center, &id).await?;
+    let tab_list = tab_list(&found, query.filled("tab").unwrap_or("overview"));
+    let open =
+        tab_list.iter().zip(shown_tabs(&found)).find(|(tab, _)| tab.is_open).map_or("overview", |(_, word)| word);
+    let base = found.address();
+    let content = match open {
+        "alerts" => alerts::tab(&center, &found).await?,
+        "clusters" => clusters::tab(&found),
+        "entities" => entities::tab(&center, &found).await?,
+        "mailboxes" => mailboxes::tab(&center, &found).await?,
+        "evidence" => records::evidence(&center, &found.remediation.id, &query, &base).await?,
+        "log" => log::tab(&center, &found).await?,
+        "actions" => actions::tab(&center, &found).await?,
+        _ => overview::tab(&center, &found).await?,
+    };
+    let remediation = &found.remediation;
+    let pace = if remediation.status.is_final() { "30" } else { "3" };
+    let body = html! {
+        div #investigation-tabs data-live data-every=(pace) { (tabs("Parts of the investigation", &tab_list)) }
+        div #investigation-tab data-live { (content) }
+    };
+    let name = visible(&remediation.request.name);
+    let status = InvestigationStatus::of(remediation);
+    let head = html! {
+        h1 { (name) }
+        span #investigation-pill data-live aria-live="polite" { (pill::investigation(status)) }
+        (pill::severity(remediation.request.severity))
+        div .actions { a .button.plain href={ "/remediations/" (remediation.id) } { "Open the remediation" } }
+    };
+    Ok(layout::page_with(
+        &frame,
+        "/investigations",
+        &format!("Investigation {name} · {}", status.title()),
+        &head,
+        &body,
+    ))
+}
+
+/// The tabs for which something is recorded.
+fn shown_tabs(found: &Found) -> impl Iterator<Item = &'static str> {
+    TABS.iter().map(|(word, _)| *word).filter(|word| found.has(word))
+}
+
+fn tab_list(found: &Found, open: &str) -> Vec<Tab> {
+    let open = shown_tabs(found).find(|word| *word == open).unwrap_or("overview");
+    let of = |word: &'static str| Tab {
+        name: TABS.iter().find(|(known, _)| *known == word).map_or(word, |(_, name)| name),
+        address: format!("{}?tab={word}", found.address()),
+        count: found.count(word),
+        is_open: word == open,
+    };
+    shown_tabs(found).map(of).collect()
+}
+
+/// Why there is no such investigation.
+fn missing() -> Problem {
+    Problem::not_found()
+}
