@@ -65,6 +65,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         "/investigations?text=%3Cscript%3E",
         "/reports",
         "/alerts",
+        "/alerts?text=%3Cscript%3E&actor=%22%3E%3Cimg",
         "/people",
         "/audit",
         "/settings",
@@ -116,6 +117,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     }
     let results = "/search.csv?from_domain=evil.example&location=recoverable-items".to_owned();
     for path in ["/history.csv?limit=500".to_owned(), format!("{detail}/messages.csv"), results] {
+    for path in ["/history.csv?limit=500".to_owned(), "/alerts.csv".to_owned(), format!("{detail}/messages.csv")] {
         let file = center.page(&cookie, &path).await;
         assert_eq!((file.status, file.header("content-type")), (200, "text/csv; charset=utf-8"), "{path}");
         assert!(file.header("content-disposition").starts_with("attachment;"));

@@ -1,12 +1,14 @@
 //! Alerts: one for each administrative action, and for each suggestion of a detector.
 
 use axum::extract::State;
-use clawback_model::{Alert, InvestigationStatus, Remediation};
-use clawback_store::HistoryFilter;
-use maud::html;
+use clawback_model::{Alert, Remediation, Severity};
+use clawback_store::{Cursor, HistoryFilter, Store, StoreError};
+use maud::{Markup, html};
 
-use super::fields::Asked;
+use super::csv_file::{attachment, in_pieces};
+use super::fields::{Asked, Fields};
 use super::frame::Frame;
+use super::history::{TIMES, since};
 use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
@@ -16,44 +18,194 @@ use crate::design::empty::empty;
 use crate::design::icon::Icon;
 use crate::design::table::{Column, Row, Table};
 use crate::design::words::spoken;
-use crate::design::{pill, text};
+use crate::design::{field, filter_bar, pill, text};
+use crate::problem::Problem;
 
 /// Rows of a page.
-const PAGE: u32 = 50;
+const PAGE: usize = 50;
+/// Rows read at once, and how often for one page: the severity of an alert is no column of the history.
+const READ: u32 = 100;
+const READS: u32 = 20;
+/// Largest number of rows of a CSV file.
+const MOST_ROWS: usize = 200_000;
 const COLUMNS: [Column; 7] = [
     Column::lead("Alert"),
     Column::short("Severity"),
     Column::short("Actor"),
-    Column::medium("Action").at_960(),
-    Column::fill("Remediation"),
-    Column::long("Investigation").at_1240(),
+    Column::medium("Action").at_1240(),
+    Column::medium("Remediation"),
+    Column::fill("Kind").at_960(),
     Column::time("Raised"),
 ];
+/// The filters that a reader sets, each with its label.
+const FILTERS: [(&str, &str); 4] =
+    [("text", "Name or ID"), ("actor", "Actor"), ("severity", "Severity"), ("days", "Raised")];
+
+/// What a reader asks for.
+#[derive(Debug, Clone, Default)]
+struct Wanted {
+    history: HistoryFilter,
+    text: Option<String>,
+    actor: Option<String>,
+    severity: Option<Severity>,
+}
+
+impl Wanted {
+    fn of(center: &Center, query: &Fields) -> Result<Self, Problem> {
+        let text = |name: &str| query.filled(name).map(str::to_owned);
+        Ok(Self {
+            // A schedule that finds nothing raises no alert.
+            history: HistoryFilter { without_empty: true, since: since(center, query)?, ..HistoryFilter::default() },
+            text: text("text").map(|text| text.to_lowercase()),
+            actor: text("actor"),
+            severity: optional("severity", query.filled("severity"))?,
+        })
+    }
+
+    fn lets_through(&self, remediation: &Remediation, alert: &Alert) -> bool {
+        let has = |text: &String| {
+            [&alert.name, &remediation.request.name].iter().any(|name| name.to_lowercase().contains(text))
+                || alert.id.as_str().eq_ignore_ascii_case(text)
+        };
+        self.text.as_ref().is_none_or(has)
+            && self.actor.as_ref().is_none_or(|actor| *actor == alert.actor)
+            && self.severity.is_none_or(|severity| severity == alert.severity)
+    }
+
+    /// The alerts of one read, and where the next one begins.
+    async fn read(&self, history: &Store, after: Option<Cursor>, most: u32) -> Result<Listed, StoreError> {
+        let page = history.history(&self.history, after, most).await?;
+        let alerts = history.alerts_of(&page.remediations).await?;
+        let all = page.remediations.into_iter().zip(alerts);
+        Ok(Listed { all: all.filter(|(of, alert)| self.lets_through(of, alert)).collect(), next: page.next })
+    }
+}
+
+/// Alerts with their remediations.
+#[derive(Debug, Default)]
+struct Listed {
+    all: Vec<(Remediation, Alert)>,
+    next: Option<Cursor>,
+}
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let history = &center.site().history;
-    let after = optional("after", query.filled("after"))?;
-    // A schedule that finds nothing raises no alert.
-    let filter = HistoryFilter { without_empty: true, ..HistoryFilter::default() };
-    let found = history.history(&filter, after, PAGE).await?;
-    let alerts = history.alerts_of(&found.remediations).await?;
-    let row = |(remediation, alert): (&Remediation, &Alert)| {
-        Row::of([
-            html! { (text::cell(&alert.name)) " " code .quiet { (alert.id) } },
-            pill::severity(alert.severity),
-            text::cell(&alert.actor),
-            pill::action(alert.action),
-            layout::link(remediation),
-            html! { a href={ "/investigations/" (alert.investigation_id) } { code { (alert.investigation_id) } }
-            " " (spoken(InvestigationStatus::of(remediation).as_str())) },
-            text::time(alert.created_at),
-        ])
+    let wanted = Wanted::of(&center, &query)?;
+    let mut listed = Listed { next: optional("after", query.filled("after"))?, ..Listed::default() };
+    for _ in 0..READS {
+        let found = wanted.read(&center.site().history, listed.next, READ).await?;
+        listed.all.extend(found.all);
+        listed.next = found.next;
+        if listed.next.is_none() || listed.all.len() >= PAGE {
+            break;
+        }
+    }
+    let rows: Vec<Row> = listed.all.iter().map(|(of, alert)| row(of, alert)).collect();
+    let set = set_filters(&query);
+    let nothing = if set.is_empty() {
+        empty(Icon::Bell, "No alert yet", "Each remediation raises one.")
+    } else {
+        empty(Icon::Search, "No alert matches", html! { a href="/alerts" { "Clear the filters" } })
     };
-    let rows: Vec<Row> = found.remediations.iter().zip(&alerts).map(row).collect();
+    let view = query.query_without(&["after"]);
     let body = html! {
-        (Table::new("Alerts", &COLUMNS, rows).or(empty(Icon::Bell, "No alert yet", "Each remediation raises one.")))
-        @if let Some(next) = found.next { p .next { a href={ "/alerts?after=" (next) } { "Older" } } }
+        (filters(&query))
+        (filter_bar::set(&set, "/alerts"))
+        div #alerts data-live data-every="10" { (Table::new("Alerts", &COLUMNS, rows).or(nothing)) }
+        div .pager {
+            @if query.filled("after").is_some() { a .button.plain href={ "/alerts?" (view) } { "Newest" } }
+            @if let Some(next) = listed.next { a .button.plain href={ "/alerts?" (view) "&after=" (next) } { "Older" } }
+        }
     };
-    Ok(layout::page(&frame, "/alerts", "Alerts", &body))
+    let head = html! {
+        h1 { "Alerts" }
+        div .actions { a .button.plain href={ "/alerts.csv?" (view) } { "Download as CSV" } }
+    };
+    Ok(layout::page_with(&frame, "/alerts", "Alerts", &head, &body))
+}
+
+fn row(remediation: &Remediation, alert: &Alert) -> Row {
+    Row::of([
+        html! { a href={ "/investigations/" (alert.investigation_id) "?tab=alerts" } { (text::cell(&remediation.request.name)) } },
+        pill::severity(alert.severity),
+        text::cell(&alert.actor),
+        pill::action(alert.action),
+        html! { a href={ "/remediations/" (remediation.id) } { (pill::status(remediation.status)) } },
+        text::cell(&alert.name),
+        text::time(alert.created_at),
+    ])
+}
+
+/// The filters that are set: what each says, and the address without it.
+fn set_filters(query: &Fields) -> Vec<(String, String)> {
+    let of = |(name, label): &(&str, &str)| {
+        let value = query.filled(name)?;
+        let shown = match *name {
+            "severity" => spoken(value),
+            "days" => TIMES.iter().find(|(days, _)| *days == value).map_or(value, |(_, name)| name).to_owned(),
+            _ => value.to_owned(),
+        };
+        let says = format!("{label}: {}", clawback_model::visible_line(&shown, 100));
+        Some((says, format!("/alerts?{}", query.query_without(&[name, "after"]))))
+    };
+    FILTERS.iter().filter_map(of).collect()
+}
+
+fn filters(query: &Fields) -> Markup {
+    html! {
+        form .filters method="get" action="/alerts" role="search" aria-label="Filters" {
+            div .bar {
+                label .first { "Name or ID" input type="search" name="text" value=(query.get("text")) placeholder="Part of the name, or L-…"; }
+                (field::choice("severity", "Severity", Some("Any"), &Severity::ALL.map(Severity::as_str), query.get("severity")))
+                (field::text("actor", "Actor", query.get("actor"), "a name", None))
+                label { "Raised"
+                    select name="days" {
+                        option value="" { "Any time" }
+                        @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
+                    }
+                }
+                button .plain { "Filter" }
+            }
+        }
+    }
+}
+
+/// The alerts that the filters accept as a file, read and sent in pieces.
+pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Shown {
+    let wanted = Wanted::of(&center, &query)?;
+    let names = [
+        "Alert ID",
+        "Kind",
+        "Remediation",
+        "Severity",
+        "Actor",
+        "Action",
+        "Remediation status",
+        "Remediation ID",
+        "Investigation ID",
+        "Raised",
+    ];
+    let rows = in_pieces(names.map(str::to_owned).to_vec(), MOST_ROWS, READ, move |after, most| {
+        let (center, wanted) = (center.clone(), wanted.clone());
+        async move {
+            let found = wanted.read(&center.site().history, after, most).await?;
+            Ok((found.all.iter().map(|(of, alert)| record(of, alert)).collect(), found.next))
+        }
+    });
+    Ok(attachment("alerts.csv", rows))
+}
+
+fn record(remediation: &Remediation, alert: &Alert) -> Vec<String> {
+    vec![
+        alert.id.to_string(),
+        alert.name.clone(),
+        remediation.request.name.clone(),
+        alert.severity.to_string(),
+        alert.actor.clone(),
+        alert.action.to_string(),
+        remediation.status.to_string(),
+        remediation.id.to_string(),
+        alert.investigation_id.to_string(),
+        alert.created_at.to_string(),
+    ]
 }

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::history::TIMES;
+use super::inputs;
 use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
@@ -75,13 +76,21 @@ fn row(remediation: &Remediation, investigation: &Investigation) -> Row {
     Row::of([
         html! { a href={ "/investigations/" (investigation.id) } { (text::cell(&remediation.request.name)) } },
         pill::investigation(InvestigationStatus::of(remediation)),
-        text::cell(&investigation.entity),
+        entity(remediation, investigation),
         text::count(remediation.counts.submitted),
         pill::severity(remediation.request.severity),
         html! { (spoken(investigation.kind.as_str())) },
         html! { code { (investigation.id) } },
         text::time(investigation.created_at),
     ])
+}
+
+/// The message that was looked into, or else the selection.
+fn entity(remediation: &Remediation, investigation: &Investigation) -> Markup {
+    match inputs::root(&remediation.request.inputs) {
+        Some(root) => text::cell(&root.in_words()),
+        None => text::cell(&investigation.entity),
+    }
 }
 
 fn filter(center: &Center, query: &Fields, status: Option<InvestigationStatus>) -> Result<HistoryFilter, Problem> {

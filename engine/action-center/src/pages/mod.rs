@@ -77,6 +77,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/investigations/{id}", get(investigation::page))
         .route("/reports", get(reports::list))
         .route("/alerts", get(alerts::list))
+        .route("/alerts.csv", get(alerts::csv))
         .route("/schedules", get(schedules::page))
         .route("/schedules/{name}/{verb}", post(schedules::act))
         .route("/playbooks", get(playbooks::list))

@@ -169,7 +169,10 @@ impl Told {
                     search.started_at.get_or_insert(at);
                 }
             }
-            Event::Planned { .. } => self.end(Kind::Search, at, "Completed", &says),
+            // Without the digest, which the page of the remediation has.
+            Event::Planned { .. } => {
+                self.end(Kind::Search, at, "Completed", says.split("; plan ").next().unwrap_or_default());
+            }
             Event::PlanRefused { .. } => self.end(Kind::Search, at, "Failed", &says),
             Event::Voted { vote } => {
                 let decided = if vote.decision == Decision::Approve { "approved" } else { "rejected" };

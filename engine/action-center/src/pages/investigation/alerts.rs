@@ -14,7 +14,7 @@ const COLUMNS: [Column; 7] = [
     Column::lead("Alert"),
     Column::short("Severity"),
     Column::short("Actor"),
-    Column::medium("Action").at_960(),
+    Column::medium("Action").at_1240(),
     Column::fill("Remediation"),
     Column::medium("Investigation"),
     Column::time("Raised").at_960(),

@@ -13,7 +13,7 @@ use crate::design::{facts, text};
 use crate::problem::Problem;
 
 /// Senders and subjects that are listed, those with the most messages first.
-const LISTED: u32 = 100;
+const LISTED: u32 = 25;
 
 const SENDERS: [Column; 5] = [
     Column::lead("Sender"),
@@ -29,7 +29,7 @@ const SUBJECTS: [Column; 5] = [
     Column::count("Succeeded"),
     Column::count("Failed"),
 ];
-const OF_ROOT: [Column; 3] = [Column::long("Kind"), Column::lead("Value"), Column::short("Search")];
+const OF_ROOT: [Column; 2] = [Column::long("Kind"), Column::lead("Value")];
 
 /// The tab.
 pub(super) async fn tab(center: &Center, found: &Found) -> Result<Markup, Problem> {
@@ -88,9 +88,9 @@ fn of_root(root: &Root) -> Markup {
     let row = |(kind, value, field): &(&str, String, Option<&str>)| {
         Row::of([
             html! { (kind) },
-            text::cell(value),
-            html! { @if let Some(field) = field {
-                a href={ "/search?" (field) "=" (encoded(value)) } aria-label={ "Search for messages by " (kind) ": " (clawback_model::visible_line(value, 80)) } { "Search" }
+            html! { @match field {
+                Some(field) => a href={ "/search?" (field) "=" (encoded(value)) } { (text::cell(value)) },
+                None => (text::cell(value)),
             } },
         ])
     };

@@ -26,7 +26,7 @@ impl Found {
         let history = &center.site().history;
         let filter = HistoryFilter { investigation_id: Some(id.clone()), ..HistoryFilter::default() };
         let page = history.history(&filter, None, 1).await?;
-        let remediation = page.remediations.into_iter().next().ok_or_else(super::missing)?;
+        let remediation = page.remediations.into_iter().next().ok_or_else(Problem::not_found)?;
         let investigation = history.investigation(id).await?;
         let alert = history.alert(&investigation.alert_id).await?;
         let Followers { undos, retries } = history.followers(&remediation.id).await?;

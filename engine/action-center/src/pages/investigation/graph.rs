@@ -14,10 +14,10 @@ const MOST: usize = 10;
 /// Characters of a node's text; what does not fit is cut off by its frame.
 const LONGEST: usize = 60;
 /// Sizes, in the units of the drawing.
-const WIDTH: usize = 196;
+const WIDTH: usize = 188;
 const HEIGHT: usize = 46;
 const BETWEEN: usize = 10;
-const GAP: usize = 72;
+const GAP: usize = 64;
 const HEAD: usize = 28;
 const FOOT: usize = 22;
 const PADDING: usize = 10;

@@ -13,7 +13,7 @@ use crate::design::{facts, text};
 use crate::problem::Problem;
 
 /// Mailboxes that are listed, those with the most messages first.
-const LISTED: u32 = 200;
+const LISTED: u32 = 50;
 const COLUMNS: [Column; 5] = [
     Column::lead("Mailbox"),
     Column::count("Messages"),

@@ -26,7 +26,6 @@ use crate::body::word;
 use crate::center::Center;
 use crate::design::pill;
 use crate::design::tabs::{Tab, tabs};
-use crate::problem::Problem;
 use found::Found;
 
 /// The tabs: the word in the address, and the name.
@@ -101,9 +100,4 @@ fn tab_list(found: &Found, open: &str) -> Vec<Tab> {
         is_open: word == open,
     };
     shown_tabs(found).map(of).collect()
-}
-
-/// Why there is no such investigation.
-fn missing() -> Problem {
-    Problem::not_found()
 }

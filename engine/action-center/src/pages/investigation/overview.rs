@@ -85,7 +85,7 @@ impl Entity {
             Self::Dkim => "Signing domain",
             Self::Host => "Link to host",
             Self::File => "Attachment (sha256)",
-            Self::Html => "Structure of the HTML",
+            Self::Html => "HTML",
         }
     }
 
@@ -129,7 +129,7 @@ fn entities(root: &Root) -> Vec<(Entity, String)> {
     all.extend(parts.files.iter().map(|file| (Entity::File, file.clone())));
     all.extend(sender.dkim.iter().map(|one| (Entity::Dkim, one.clone())));
     if parts.html_hash != 0 {
-        all.push((Entity::Html, "its own".to_owned()));
+        all.push((Entity::Html, "Structure of the HTML".to_owned()));
     }
     all.retain(|(_, value)| !value.trim().is_empty());
     all
@@ -201,7 +201,7 @@ fn of_clusters(graph: &mut Graph, found: &Found, clusters: &[ClusterCount], enti
     let mut placed = Vec::new();
     for cluster in largest {
         let remark = counted(cluster.messages, "message");
-        let node = plain("Same", findings::name_of(cluster.by).to_owned(), remark, found.tab("clusters"));
+        let node = plain("Cluster", findings::name_of(cluster.by).to_owned(), remark, found.tab("clusters"));
         let place = graph.add(column, node);
         for (entity, from) in entities {
             if entity.is_some_and(|entity| entity.is_in(cluster.by)) {
