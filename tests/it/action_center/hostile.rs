@@ -116,8 +116,8 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         assert!(!file.text.chars().any(|c| is_deceptive(c) && c != '\n'), "{format}");
     }
     let results = "/search.csv?from_domain=evil.example&location=recoverable-items".to_owned();
-    for path in ["/history.csv?limit=500".to_owned(), format!("{detail}/messages.csv"), results] {
-    for path in ["/history.csv?limit=500".to_owned(), "/alerts.csv".to_owned(), format!("{detail}/messages.csv")] {
+    let detail = format!("{detail}/messages.csv");
+    for path in ["/history.csv?limit=500".to_owned(), "/alerts.csv".to_owned(), detail, results] {
         let file = center.page(&cookie, &path).await;
         assert_eq!((file.status, file.header("content-type")), (200, "text/csv; charset=utf-8"), "{path}");
         assert!(file.header("content-disposition").starts_with("attachment;"));
