@@ -63,7 +63,8 @@ async fn no_page_keeps_anybody_out() {
     }
 
     let mut found = String::new();
-    for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+    // Each width and each theme once: a theme changes colours, which are the same tokens at every width.
+    for (width, dark) in [(1280, false), (390, true)] {
         let browser = Chromium::start_in(width, 900, dark).await;
         let shape = format!("at {width} px{}", if dark { ", dark" } else { "" });
         let at = |page: &str| format!("http://{}{page}", served.address);

@@ -18,7 +18,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       unsupported_method,ignored_auth";
 /// Requests to each address of the fuzzing phase, in addition to some thousand of the phase that tests the limits of
 /// each field.
-const EXAMPLES: &str = "40";
+const EXAMPLES: &str = "25";
 /// More than a run takes, so that a request that hangs fails the run.
 const RUN_TIMEOUT: Duration = Duration::from_mins(5);
 
