@@ -41,7 +41,7 @@ impl Clawback {
         written.push_str(store);
         // In the place of an empty line: errors keep their line numbers.
         let cache = super::components::cache();
-        written = written.replacen("\n\n", &format!("\ncache = {cache:?}\n"), 1);
+        written = written.replacen("\n\n", &format!("\ncache = \"{}\"\n", cache.display()), 1);
         std::fs::write(&config, written).expect("the folder is ours");
         let password = folder.join("imap.password");
         if password.exists() {

@@ -24,6 +24,22 @@ steps:
   - remediate: { action: soft-delete }
 ";
 
+/// Pages that show something of mail, or of what callers sent.
+const PAGES: [&str; 12] = [
+    "/pending",
+    "/history?limit=500",
+    "/history?limit=500&column=name&column=description&column=inputs&column=requested-by",
+    "/investigations",
+    "/investigations?text=%3Cscript%3E",
+    "/reports",
+    "/alerts",
+    "/alerts?text=%3Cscript%3E&actor=%22%3E%3Cimg",
+    "/people",
+    "/audit",
+    "/settings",
+    "/search?from_domain=evil.example",
+];
+
 #[tokio::test]
 async fn nothing_of_mail_is_markup_formula_or_hidden() {
     let database = Database::sqlite().await;
@@ -56,21 +72,6 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     }
     center.work().await;
     let cookie = center.sign_in("ann").await;
-    let chosen = "/history?limit=500&column=name&column=description&column=inputs&column=requested-by";
-    let pages = [
-        "/pending",
-        "/history?limit=500",
-        chosen,
-        "/investigations",
-        "/investigations?text=%3Cscript%3E",
-        "/reports",
-        "/alerts",
-        "/alerts?text=%3Cscript%3E&actor=%22%3E%3Cimg",
-        "/people",
-        "/audit",
-        "/settings",
-        "/search?from_domain=evil.example",
-    ];
     // The first selects every message; the others find none, and show only their names.
     let detail = format!("/remediations/{}", first.unwrap());
     let clusters = format!("{detail}/clusters");
@@ -86,7 +87,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     let beside = format!("/pending?show={}", detail.rsplit('/').next().unwrap());
     let token = center.page(&cookie, &detail).await.form_token();
     let messages = [0, 1, 51, 52, 104].map(|seq| format!("{detail}/messages/{seq}"));
-    for path in pages
+    for path in PAGES
         .into_iter()
         .chain([&*detail, &*clusters, &*beside])
         .chain(tabs.iter().map(String::as_str))

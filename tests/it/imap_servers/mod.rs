@@ -154,7 +154,7 @@ impl World {
 /// One host for all tests of this process: compiling the component takes longer than most of them.
 fn host() -> &'static Host {
     static HOST: OnceLock<Host> = OnceLock::new();
-    HOST.get_or_init(|| components::host())
+    HOST.get_or_init(components::host)
 }
 
 /// Asserts that all mailboxes are as expected.
