@@ -1,7 +1,7 @@
 //! `cargo xtask conformance NAME`: the contract tests of connectors, run with one of them.
 
 use std::error::Error;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// Each store, and the beginning of the names of its tests.
 const STORES: [(&str, &str); 7] = [
@@ -23,7 +23,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     cargo.args(["test", "--package", "clawback-tests", "--test", "it", "--"]);
     let is_wanted = |name: &str| options.connector.as_deref().is_none_or(|wanted| wanted == name);
     cargo.args(STORES.iter().filter(|(name, _)| is_wanted(name)).map(|(_, tests)| tests));

@@ -1,6 +1,7 @@
 //! Development commands: `cargo xtask COMMAND`. One file per command.
 
 mod bench;
+mod cargo;
 mod conformance;
 mod dist;
 mod mutants;

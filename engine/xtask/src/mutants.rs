@@ -4,9 +4,9 @@
 //! built alone, in a separate target folder, so that the build of the workspace is not invalidated.
 
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::{env, fs};
 
 use crate::test::{root, say};
 
@@ -94,7 +94,7 @@ fn install(root: &Path, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         return Ok(tool);
     }
     say(&format!("==> install {wanted}"));
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     cargo.args(["install", "--quiet", "--locked", "--force", "cargo-mutants", "--version", VERSION, "--root"]);
     cargo.arg(&tools).arg("--target-dir").arg(folder.join("tool"));
     if !cargo.status()?.success() {

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     env, fs, io,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
 };
 
 use data_encoding::HEXLOWER;
@@ -91,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Err
 
 /// Builds all components, by their place in `dist`.
 fn build(plugins: &Path, target: &Path, jobs: u16) -> Result<BTreeMap<&'static str, Vec<u8>>, Error> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     cargo
         .current_dir(plugins)
         .args(["build", "--release", "--locked", "--target", TARGET, "--jobs", &jobs.to_string(), "--target-dir"])

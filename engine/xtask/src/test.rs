@@ -227,14 +227,8 @@ pub(crate) fn root() -> Result<PathBuf, Box<dyn Error>> {
 }
 
 fn cargo(folder: &Path, options: &Options, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = crate::cargo::cargo();
     command.current_dir(folder).args(arguments);
-    // What cargo says about this package: the build of `ring` reads it, so that all that uses TLS would be built again.
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-            command.env_remove(name);
-        }
-    }
     if let Some(jobs) = options.jobs {
         command.args(["--jobs", &jobs.to_string()]);
     }

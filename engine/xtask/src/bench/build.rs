@@ -76,7 +76,7 @@ fn rebuild() -> Result<bool, Box<dyn Error>> {
 }
 
 fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = crate::cargo::cargo();
     command.args(arguments);
     command
 }

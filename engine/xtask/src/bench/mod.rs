@@ -42,7 +42,7 @@ mod proxy;
 mod supervised;
 
 use std::error::Error;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// The benchmark.
 #[derive(Debug, clap::Subcommand)]
@@ -92,7 +92,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
 
 /// Builds a measuring program of the tests' package, optimised, and runs it.
 fn program<Value: std::fmt::Display>(name: &str, options: &[(&str, Value)]) -> Result<ExitCode, Box<dyn Error>> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     // With the whole workspace: with the features of one package alone, every dependency would be built again.
     cargo.args(["bench", "--quiet", "--workspace", "--bench", name, "--"]);
     for (option, value) in options {

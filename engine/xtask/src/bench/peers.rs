@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let folder = root.join("tests/bench/peers");
     let target = root.join("target/peers");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     cargo.args(["build", "--release", "--quiet", "--locked", "--target-dir"]).arg(&target);
     if !cargo.arg("--manifest-path").arg(folder.join("Cargo.toml")).status()?.success() {
         return Ok(ExitCode::FAILURE);

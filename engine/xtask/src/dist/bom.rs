@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::{env, fs};
 
 use serde_json::{Value, json};
 
@@ -83,7 +82,7 @@ fn add(
 }
 
 fn metadata(folder: &Path, target: &str) -> Result<Value, Box<dyn Error>> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     cargo.current_dir(folder).args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]);
     let output = cargo.output()?;
     if !output.status.success() {

@@ -24,7 +24,7 @@ pub(super) fn build(root: &Path, release: &Release) -> Result<PathBuf, Box<dyn E
         flags.push(format!("--remap-path-prefix={}={name}", path.display()));
         let _ = write!(of_c, " -ffile-prefix-map={}={name}", path.display());
     }
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo::cargo();
     // With the whole workspace: with the features of one package alone, every dependency would be built again.
     cargo
         .current_dir(root)
