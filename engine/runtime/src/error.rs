@@ -121,7 +121,6 @@ pub enum Error {
     #[error("the messages that {id} moved were put back by {by}; `clawback undo` and that ID moves them again")]
     Undone { id: RemediationId, by: RemediationId },
     #[error("{id} was retried by {by}; retry what failed there")]
-    #[expect(missing_docs, reason = "the message says it")]
     Retried { id: RemediationId, by: RemediationId },
     #[error("{id} has no {what} to {verb}")]
     NothingTo { id: RemediationId, what: &'static str, verb: &'static str },

@@ -8,24 +8,19 @@ use maud::{Markup, html};
 use super::csv_file::{attachment, in_pieces};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::history::{TIMES, since};
-use super::layout;
 use super::shown::Shown;
+use super::{layout, listing};
 use crate::access::Caller;
 use crate::body::optional;
 use crate::center::Center;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
 use crate::design::table::{Column, Row, Table};
-use crate::design::words::spoken;
 use crate::design::{field, filter_bar, pill, text};
 use crate::problem::Problem;
 
-/// Rows of a page.
-const PAGE: usize = 50;
-/// Rows read at once, and how often for one page: the severity of an alert is no column of the history.
+/// Rows read at once.
 const READ: u32 = 100;
-const READS: u32 = 20;
 /// Largest number of rows of a CSV file.
 const MOST_ROWS: usize = 200_000;
 const COLUMNS: [Column; 7] = [
@@ -55,7 +50,11 @@ impl Wanted {
         let text = |name: &str| query.filled(name).map(str::to_owned);
         Ok(Self {
             // A schedule that finds nothing raises no alert.
-            history: HistoryFilter { without_empty: true, since: since(center, query)?, ..HistoryFilter::default() },
+            history: HistoryFilter {
+                without_empty: true,
+                since: listing::since(center, query)?,
+                ..HistoryFilter::default()
+            },
             text: text("text").map(|text| text.to_lowercase()),
             actor: text("actor"),
             severity: optional("severity", query.filled("severity"))?,
@@ -72,36 +71,29 @@ impl Wanted {
             && self.severity.is_none_or(|severity| severity == alert.severity)
     }
 
-    /// The alerts of one read, and where the next one begins.
-    async fn read(&self, history: &Store, after: Option<Cursor>, most: u32) -> Result<Listed, StoreError> {
+    /// The alerts of one read, and where the next one begins. The severity of an alert is no column of the history, so
+    /// others are left out here.
+    async fn read(
+        &self,
+        history: &Store,
+        after: Option<Cursor>,
+        most: u32,
+    ) -> Result<(Vec<(Remediation, Alert)>, Option<Cursor>), StoreError> {
         let page = history.history(&self.history, after, most).await?;
         let alerts = history.alerts_of(&page.remediations).await?;
         let all = page.remediations.into_iter().zip(alerts);
-        Ok(Listed { all: all.filter(|(of, alert)| self.lets_through(of, alert)).collect(), next: page.next })
+        Ok((all.filter(|(of, alert)| self.lets_through(of, alert)).collect(), page.next))
     }
-}
-
-/// Alerts with their remediations.
-#[derive(Debug, Default)]
-struct Listed {
-    all: Vec<(Remediation, Alert)>,
-    next: Option<Cursor>,
 }
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let wanted = Wanted::of(&center, &query)?;
-    let mut listed = Listed { next: optional("after", query.filled("after"))?, ..Listed::default() };
-    for _ in 0..READS {
-        let found = wanted.read(&center.site().history, listed.next, READ).await?;
-        listed.all.extend(found.all);
-        listed.next = found.next;
-        if listed.next.is_none() || listed.all.len() >= PAGE {
-            break;
-        }
-    }
-    let rows: Vec<Row> = listed.all.iter().map(|(of, alert)| row(of, alert)).collect();
-    let set = set_filters(&query);
+    let after = optional("after", query.filled("after"))?;
+    let history = &center.site().history;
+    let (all, next) = listing::full_page(after, |after| wanted.read(history, after, READ)).await?;
+    let rows: Vec<Row> = all.iter().map(|(of, alert)| row(of, alert)).collect();
+    let set = listing::set_filters("/alerts", &FILTERS, &query);
     let nothing = if set.is_empty() {
         empty(Icon::Bell, "No alert yet", "Each remediation raises one.")
     } else {
@@ -112,10 +104,7 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
         (filters(&query))
         (filter_bar::set(&set, "/alerts"))
         div #alerts data-live data-every="10" { (Table::new("Alerts", &COLUMNS, rows).or(nothing)) }
-        div .pager {
-            @if query.filled("after").is_some() { a .button.plain href={ "/alerts?" (view) } { "Newest" } }
-            @if let Some(next) = listed.next { a .button.plain href={ "/alerts?" (view) "&after=" (next) } { "Older" } }
-        }
+        (listing::pager("/alerts", &query, next))
     };
     let head = html! {
         h1 { "Alerts" }
@@ -136,21 +125,6 @@ fn row(remediation: &Remediation, alert: &Alert) -> Row {
     ])
 }
 
-/// The filters that are set: what each says, and the address without it.
-fn set_filters(query: &Fields) -> Vec<(String, String)> {
-    let of = |(name, label): &(&str, &str)| {
-        let value = query.filled(name)?;
-        let shown = match *name {
-            "severity" => spoken(value),
-            "days" => TIMES.iter().find(|(days, _)| *days == value).map_or(value, |(_, name)| name).to_owned(),
-            _ => value.to_owned(),
-        };
-        let says = format!("{label}: {}", clawback_model::visible_line(&shown, 100));
-        Some((says, format!("/alerts?{}", query.query_without(&[name, "after"]))))
-    };
-    FILTERS.iter().filter_map(of).collect()
-}
-
 fn filters(query: &Fields) -> Markup {
     html! {
         form .filters method="get" action="/alerts" role="search" aria-label="Filters" {
@@ -158,12 +132,7 @@ fn filters(query: &Fields) -> Markup {
                 label .first { "Name or ID" input type="search" name="text" value=(query.get("text")) placeholder="Part of the name, or L-…"; }
                 (field::choice("severity", "Severity", Some("Any"), &Severity::ALL.map(Severity::as_str), query.get("severity")))
                 (field::text("actor", "Actor", query.get("actor"), "a name", None))
-                label { "Raised"
-                    select name="days" {
-                        option value="" { "Any time" }
-                        @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
-                    }
-                }
+                (listing::times("Raised", query))
                 button .plain { "Filter" }
             }
         }
@@ -188,8 +157,8 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
     let rows = in_pieces(names.map(str::to_owned).to_vec(), MOST_ROWS, READ, move |after, most| {
         let (center, wanted) = (center.clone(), wanted.clone());
         async move {
-            let found = wanted.read(&center.site().history, after, most).await?;
-            Ok((found.all.iter().map(|(of, alert)| record(of, alert)).collect(), found.next))
+            let (all, next) = wanted.read(&center.site().history, after, most).await?;
+            Ok((all.iter().map(|(of, alert)| record(of, alert)).collect(), next))
         }
     });
     Ok(attachment("alerts.csv", rows))

@@ -1,15 +1,15 @@
 //! History: all remediations, by any combination of filters. The address is the saved view.
 
 use axum::extract::State;
-use clawback_model::{Action, ActionSource, Remediation, Status, Timestamp};
+use clawback_model::{Action, ActionSource, Remediation, Status};
 use clawback_store::{Cursor, HistoryFilter};
 use maud::{Markup, html};
 
 use super::csv_file::{attachment, in_pieces};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::layout;
 use super::shown::Shown;
+use super::{layout, listing};
 use crate::access::Caller;
 use crate::body::optional;
 use crate::center::Center;
@@ -27,11 +27,6 @@ const MOST_ROWS: usize = 200_000;
 const READ: u32 = 1_000;
 /// Page sizes to choose from.
 const SIZES: [&str; 4] = ["25", "50", "100", "500"];
-/// Longest time range, in days.
-const MOST_DAYS: u64 = 36_500;
-/// The reference product's time filters, in days.
-pub(super) const TIMES: [(&str, &str); 4] =
-    [("1", "Last day"), ("7", "Last week"), ("30", "Last 30 days"), ("182", "Last 6 months")];
 /// The filters that a reader sets, each with its label.
 const FILTERS: [(&str, &str); 12] = [
     ("name", "Name"),
@@ -143,7 +138,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     let rows: Vec<Row> = found.remediations.iter().map(row).collect();
     let shown: Vec<table::Column> = columns.iter().map(|column| column.shown).collect();
     let view = query.query_without(&["after"]);
-    let set = set_filters(&query);
+    let set = listing::set_filters("/history", &FILTERS, &query);
     let nothing = if set.is_empty() {
         empty(
             Icon::List,
@@ -160,10 +155,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
         div #history data-live data-every="10" {
             (Table::new("History", &shown, rows).scrolling(query.filled("column").is_some()).or(nothing))
         }
-        div .pager {
-            @if query.filled("after").is_some() { a .button.plain href={ "/history?" (view) } { "Newest" } }
-            @if let Some(next) = found.next { a .button.plain href={ "/history?" (view) "&after=" (next) } { "Older" } }
-        }
+        (listing::pager("/history", &query, found.next))
     };
     let head = html! {
         h1 { "History" }
@@ -194,34 +186,10 @@ fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Probl
         ..HistoryQuery::default()
     };
     let mut filter = asked.filter()?;
-    if let Some(since) = since(center, query)? {
+    if let Some(since) = listing::since(center, query)? {
         filter.since = Some(since);
     }
     Ok((filter, asked.limit()?))
-}
-
-/// The begin of the last days that the address asks for.
-pub(super) fn since(center: &Center, query: &Fields) -> Result<Option<Timestamp>, Problem> {
-    match optional::<u64>("days", query.filled("days"))? {
-        Some(days) if days > MOST_DAYS => Err(Problem::bad_request(format!("days: at most {MOST_DAYS}"))),
-        Some(days) => Ok(Some(center.now().minus(std::time::Duration::from_hours(days * 24)))),
-        None => Ok(None),
-    }
-}
-
-/// The filters that are set: what each says, and the address without it.
-fn set_filters(query: &Fields) -> Vec<(String, String)> {
-    let of = |(name, label): &(&str, &str)| {
-        let value = query.filled(name)?;
-        let shown = match *name {
-            "status" | "action_source" | "action_type" => spoken(value),
-            "days" => TIMES.iter().find(|(days, _)| *days == value).map_or(value, |(_, name)| name).to_owned(),
-            _ => value.to_owned(),
-        };
-        let says = format!("{label}: {}", clawback_model::visible_line(&shown, 100));
-        Some((says, format!("/history?{}", query.query_without(&[name, "after"]))))
-    };
-    FILTERS.iter().filter_map(of).collect()
 }
 
 fn filters(query: &Fields) -> Markup {
@@ -237,12 +205,7 @@ fn filters(query: &Fields) -> Markup {
                 label .first { "Remediation name" input type="search" name="name" value=(query.get("name")) placeholder="Contains…"; }
                 (words(&Status::ALL.map(Status::as_str), "status", "Status"))
                 (words(&Action::ALL.map(Action::as_str), "action_type", "Action type"))
-                label { "Submitted"
-                    select name="days" {
-                        option value="" { "Any time" }
-                        @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
-                    }
-                }
+                (listing::times("Submitted", query))
                 button .plain { "Filter" }
             }
             details open[further.iter().any(|name| query.filled(name).is_some())] {

@@ -2,15 +2,13 @@
 
 use axum::extract::State;
 use clawback_model::{Investigation, InvestigationStatus, Remediation};
-use clawback_store::{Cursor, HistoryFilter, Store};
+use clawback_store::{Cursor, HistoryFilter, Store, StoreError};
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::history::TIMES;
-use super::inputs;
-use super::layout;
 use super::shown::Shown;
+use super::{inputs, layout, listing};
 use crate::access::Caller;
 use crate::body::optional;
 use crate::center::Center;
@@ -21,11 +19,8 @@ use crate::design::words::spoken;
 use crate::design::{field, filter_bar, pill, text};
 use crate::problem::Problem;
 
-/// Rows of a page.
-const PAGE: usize = 50;
-/// Rows read at once, and how often for one page: a status is not a column of the history.
+/// Rows read at once.
 const READ: u32 = 50;
-const READS: u32 = 20;
 const COLUMNS: [Column; 8] = [
     Column::lead("Investigation"),
     Column::medium("Status"),
@@ -39,35 +34,25 @@ const COLUMNS: [Column; 8] = [
 /// The filters that a reader sets, each with its label.
 const FILTERS: [(&str, &str); 3] = [("text", "Name or ID"), ("status", "Status"), ("days", "Opened")];
 
-/// A page of investigations, and where the next begins.
-#[derive(Debug, Default)]
-struct Listed {
-    all: Vec<(Remediation, Investigation)>,
-    next: Option<Cursor>,
-}
-
 pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let status: Option<InvestigationStatus> = optional("status", query.filled("status"))?;
     let filter = filter(&center, &query, status)?;
     let after = optional("after", query.filled("after"))?;
-    let found = read(&center.site().history, &filter, status, after).await?;
-    let rows: Vec<Row> = found.all.iter().map(|(of, investigation)| row(of, investigation)).collect();
-    let set = set_filters(&query);
+    let history = &center.site().history;
+    let (all, next) = listing::full_page(after, |after| read(history, &filter, status, after)).await?;
+    let rows: Vec<Row> = all.iter().map(|(of, investigation)| row(of, investigation)).collect();
+    let set = listing::set_filters("/investigations", &FILTERS, &query);
     let nothing = if set.is_empty() {
         empty(Icon::Folder, "No investigation yet", "Each remediation opens one.")
     } else {
         empty(Icon::Search, "No investigation matches", html! { a href="/investigations" { "Clear the filters" } })
     };
-    let view = query.query_without(&["after"]);
     let body = html! {
         (filters(&query))
         (filter_bar::set(&set, "/investigations"))
         div #investigations data-live data-every="10" { (Table::new("Investigations", &COLUMNS, rows).or(nothing)) }
-        div .pager {
-            @if query.filled("after").is_some() { a .button.plain href={ "/investigations?" (view) } { "Newest" } }
-            @if let Some(next) = found.next { a .button.plain href={ "/investigations?" (view) "&after=" (next) } { "Older" } }
-        }
+        (listing::pager("/investigations", &query, next))
     };
     Ok(layout::page(&frame, "/investigations", "Investigations", &body))
 }
@@ -100,48 +85,25 @@ fn filter(center: &Center, query: &Fields, status: Option<InvestigationStatus>) 
         name: given.filter(|_| id.is_none()).map(str::to_owned),
         investigation_id: id,
         statuses: status.map(|status| status.statuses().to_vec()).unwrap_or_default(),
-        since: super::history::since(center, query)?,
+        since: listing::since(center, query)?,
         // A schedule that finds nothing is no investigation, unless one asks for those that found nothing.
         without_empty: true,
         ..HistoryFilter::default()
     })
 }
 
-/// Reads until a page is full. A status of an investigation is a part of a status of its remediation, so further ones
-/// are left out here.
+/// Reads some rows. A status of an investigation is a part of a status of its remediation, so further ones are left out
+/// here.
 async fn read(
     history: &Store,
     filter: &HistoryFilter,
     status: Option<InvestigationStatus>,
     after: Option<Cursor>,
-) -> Result<Listed, Problem> {
-    let mut listed = Listed { next: after, ..Listed::default() };
-    for _ in 0..READS {
-        let mut page = history.history(filter, listed.next, READ).await?;
-        listed.next = page.next;
-        page.remediations.retain(|one| status.is_none_or(|status| InvestigationStatus::of(one) == status));
-        let records = history.investigations_of(&page.remediations).await?;
-        listed.all.extend(page.remediations.into_iter().zip(records));
-        if listed.next.is_none() || listed.all.len() >= PAGE {
-            break;
-        }
-    }
-    Ok(listed)
-}
-
-/// The filters that are set: what each says, and the address without it.
-fn set_filters(query: &Fields) -> Vec<(String, String)> {
-    let of = |(name, label): &(&str, &str)| {
-        let value = query.filled(name)?;
-        let shown = match *name {
-            "status" => spoken(value),
-            "days" => TIMES.iter().find(|(days, _)| *days == value).map_or(value, |(_, name)| name).to_owned(),
-            _ => value.to_owned(),
-        };
-        let says = format!("{label}: {}", clawback_model::visible_line(&shown, 100));
-        Some((says, format!("/investigations?{}", query.query_without(&[name, "after"]))))
-    };
-    FILTERS.iter().filter_map(of).collect()
+) -> Result<(Vec<(Remediation, Investigation)>, Option<Cursor>), StoreError> {
+    let mut page = history.history(filter, after, READ).await?;
+    page.remediations.retain(|one| status.is_none_or(|status| InvestigationStatus::of(one) == status));
+    let records = history.investigations_of(&page.remediations).await?;
+    Ok((page.remediations.into_iter().zip(records).collect(), page.next))
 }
 
 fn filters(query: &Fields) -> Markup {
@@ -150,12 +112,7 @@ fn filters(query: &Fields) -> Markup {
             div .bar {
                 label .first { "Name or ID" input type="search" name="text" value=(query.get("text")) placeholder="Part of the name, or I-…"; }
                 (field::choice("status", "Status", Some("Any"), &InvestigationStatus::ALL.map(InvestigationStatus::as_str), query.get("status")))
-                label { "Opened"
-                    select name="days" {
-                        option value="" { "Any time" }
-                        @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
-                    }
-                }
+                (listing::times("Opened", query))
                 button .plain { "Filter" }
             }
         }

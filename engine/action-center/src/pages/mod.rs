@@ -18,6 +18,7 @@ mod inputs;
 mod investigation;
 mod investigations;
 mod layout;
+mod listing;
 mod message;
 mod passkey;
 mod pasted;

@@ -146,22 +146,21 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
     let nodes = compare_nodes(site).await?.into_iter().filter(|node| node.alive);
     let nodes: Vec<ComparedNode> = nodes.collect();
     report.add("workers", workers(nodes.len(), &due(site).await?))?;
-    nodes.iter().try_for_each(|node| match agrees(node) {
-        Ok(()) => Ok(()),
-        Err(failure) => report.add("nodes", Err(failure)),
-    })
+    nodes.iter().filter_map(disagreement).try_for_each(|failure| report.add("nodes", Err(failure)))
 }
 
-/// Whether a node works by the same files as this one.
-fn agrees(node: &ComparedNode) -> Result<(), Failure> {
+/// In what a node differs from this one; `None` if in nothing.
+fn disagreement(node: &ComparedNode) -> Option<Failure> {
     let parts = match node.differs.as_deref() {
-        Some([]) => return Ok(()),
+        Some([]) => return None,
         Some(parts) => parts.join(", "),
         None => "version".to_owned(),
     };
     let said = format!("node {} differs from this one in: {parts}", node.name);
-    Err(Failure::failed(clawback_model::visible_line(&said, 1_000))
-        .hint("give all nodes the same files and version, then start the node again if its configuration changed"))
+    Some(
+        Failure::failed(clawback_model::visible_line(&said, 1_000))
+            .hint("give all nodes the same files and version, then start the node again if its configuration changed"),
+    )
 }
 
 /// The work that is overdue, in words.

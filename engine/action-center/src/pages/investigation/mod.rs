@@ -49,9 +49,8 @@ pub(crate) async fn page(
     let frame = Frame::load(&center, caller).await?;
     let id: InvestigationId = word("id", &id)?;
     let found = Found::load(&center, &id).await?;
-    let tab_list = tab_list(&found, query.filled("tab").unwrap_or("overview"));
-    let open =
-        tab_list.iter().zip(shown_tabs(&found)).find(|(tab, _)| tab.is_open).map_or("overview", |(_, word)| word);
+    let wanted = query.filled("tab");
+    let open = shown_tabs(&found).find(|(word, _)| wanted == Some(*word)).map_or("overview", |(word, _)| word);
     let base = found.address();
     let content = match open {
         "alerts" => alerts::tab(&center, &found).await?,
@@ -66,7 +65,7 @@ pub(crate) async fn page(
     let remediation = &found.remediation;
     let pace = if remediation.status.is_final() { "30" } else { "3" };
     let body = html! {
-        div #investigation-tabs data-live data-every=(pace) { (tabs("Parts of the investigation", &tab_list)) }
+        div #investigation-tabs data-live data-every=(pace) { (tabs("Parts of the investigation", &tab_list(&found, open))) }
         div #investigation-tab data-live { (content) }
     };
     let name = visible(&remediation.request.name);
@@ -87,14 +86,13 @@ pub(crate) async fn page(
 }
 
 /// The tabs for which something is recorded.
-fn shown_tabs(found: &Found) -> impl Iterator<Item = &'static str> {
-    TABS.iter().map(|(word, _)| *word).filter(|word| found.has(word))
+fn shown_tabs(found: &Found) -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABS.into_iter().filter(|(word, _)| found.has(word))
 }
 
 fn tab_list(found: &Found, open: &str) -> Vec<Tab> {
-    let open = shown_tabs(found).find(|word| *word == open).unwrap_or("overview");
-    let of = |word: &'static str| Tab {
-        name: TABS.iter().find(|(known, _)| *known == word).map_or(word, |(_, name)| name),
+    let of = |(word, name)| Tab {
+        name,
         address: format!("{}?tab={word}", found.address()),
         count: found.count(word),
         is_open: word == open,
