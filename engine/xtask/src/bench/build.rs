@@ -7,6 +7,7 @@ use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use crate::dist::PROFILE;
 use crate::test::{root, say};
 
 /// The changed file: in the crate that has the loops, which most of the engine is built on.
@@ -46,12 +47,15 @@ fn clean() -> Result<bool, Box<dyn Error>> {
     let program = target.join("release/clawback");
     let demo =
         timed(Command::new(&program).args([OsStr::new("demo"), "--folder".as_ref()]).arg(folder.path().join("demo")))?;
-    let size = fs::metadata(&program)?.len();
     let mut is_met = print("first line of `cargo xtask test`", first_line, FIRST_LINE);
     is_met &= print("`cargo run --release -- demo`", build + demo, DEMO);
+    let size = fs::metadata(&program)?.len();
+    say(&format!("{:<44} {:>7.1} MB", "size of that program", megabytes(size)));
+    timed(cargo(&["build", "--quiet", "--profile", PROFILE, "--bin", "clawback", "--target-dir"]).arg(&target))?;
+    let size = fs::metadata(target.join(PROFILE).join("clawback"))?.len();
     say(&format!(
         "{:<44} {:>7.1} MB of {:>5.0} MB {}",
-        "size of the program",
+        "size of the program of `cargo xtask dist`",
         megabytes(size),
         megabytes(SIZE),
         verdict(size <= SIZE)

@@ -142,10 +142,10 @@ mod tests {
     fn the_bill_has_every_connector_that_the_program_embeds() {
         let source = root().unwrap().join("engine/connectors/src/embedded.rs");
         let embedded = fs::read_to_string(source).unwrap();
-        let components: Vec<&str> = embedded
+        let components: Vec<String> = embedded
             .lines()
-            .filter_map(|line| line.trim().strip_prefix("bytes: include_bytes!(\"../../../plugins/dist/"))
-            .filter_map(|line| line.strip_suffix("\"),"))
+            .filter_map(|line| line.trim().strip_prefix("embedded!(\"")?.strip_suffix("\"),"))
+            .map(|name| format!("{name}.wasm"))
             .collect();
         assert_eq!(components, EMBEDDED.map(|guest| guest.place));
         let bom = bill_of_materials(&root().unwrap()).unwrap();

@@ -19,6 +19,8 @@ use std::process::{Command, ExitCode, Stdio};
 use crate::test::{root, say};
 
 const PROGRAM: &str = "clawback";
+/// The profile of `Cargo.toml` that it is built with, and its folder in the target directory.
+pub(crate) const PROFILE: &str = "release-lto";
 const BOM: &str = "clawback.cdx.json";
 
 /// Options of `cargo xtask dist`.

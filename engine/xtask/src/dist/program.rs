@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::release::Release;
-use super::{PROGRAM, output};
+use super::{PROFILE, PROGRAM, output};
 use crate::plugins::{cargo_home, prefixes};
 
 /// The newest glibc that a program may need: that of Debian 12. It is documented in `engine/cli/docs/operation.md`.
@@ -28,7 +28,7 @@ pub(super) fn build(root: &Path, release: &Release) -> Result<PathBuf, Box<dyn E
     // With the whole workspace: with the features of one package alone, every dependency would be built again.
     cargo
         .current_dir(root)
-        .args(["build", "--release", "--locked", "--workspace", "--bin", PROGRAM])
+        .args(["build", "--profile", PROFILE, "--locked", "--workspace", "--bin", PROGRAM])
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .env("CFLAGS", env::var("CFLAGS").unwrap_or_default() + &of_c)
         .env_remove("RUSTFLAGS")
@@ -39,7 +39,7 @@ pub(super) fn build(root: &Path, release: &Release) -> Result<PathBuf, Box<dyn E
     if !cargo.status()?.success() {
         return Err("the program does not build".into());
     }
-    let program = target.join("release").join(PROGRAM);
+    let program = target.join(PROFILE).join(PROGRAM);
     for folder in [root, &target, &cargo_home()] {
         if contains(&program, folder)? {
             return Err(format!("the program contains the path {} of this machine", folder.display()).into());
