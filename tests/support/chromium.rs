@@ -157,6 +157,11 @@ impl Chromium {
         self.client.wait().for_element(Locator::XPath(&path)).await.unwrap().click().await.unwrap();
     }
 
+    /// Presses these keys on the page, outside of its fields.
+    pub async fn keys(&self, keys: &str) {
+        self.client.find(Locator::Css("body")).await.unwrap().send_keys(keys).await.unwrap();
+    }
+
     /// Signs in at a site.
     pub async fn sign_in(&self, site: &str, name: &str, password: &str) {
         self.go(&format!("{site}/sign-in")).await;

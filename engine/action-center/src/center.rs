@@ -44,6 +44,8 @@ pub struct Settings {
     pub oidc: Option<Arc<Oidc>>,
     /// The host of the built-in connectors, which describes them; `None`: they cannot be listed.
     pub host: Option<Arc<Host>>,
+    /// The version of the program, as every page shows it; with the commit, if the build names it.
+    pub version: &'static str,
 }
 
 /// The Action Center of one site.

@@ -3,7 +3,7 @@
 use crate::boxed::boxed;
 use clawback_model::{ActionSource, Permission, Principal, Remediation, Request};
 use clawback_playbooks::Playbook;
-use clawback_runtime::{DryRun, Error, Observer, Sightings, Submission, intake, planning, refuse_if_halted};
+use clawback_runtime::{DryRun, Error, Observer, Sightings, Submission, intake, planning};
 
 use crate::api::Api;
 use crate::authorization::{allow, allow_action};
@@ -49,7 +49,8 @@ impl Api {
         Ok(filing.remediation)
     }
 
-    /// Makes a plan and discards it; the first `sample` targets are kept to be shown.
+    /// Makes a plan and discards it; the first `sample` targets are kept to be shown. It changes nothing, so a halted site
+    /// answers too.
     #[boxed]
     pub async fn dry_run(
         &self,
@@ -59,12 +60,12 @@ impl Api {
         observer: &Observer,
     ) -> Result<DryRun, Error> {
         allow(who, Permission::Submit)?;
-        refuse_if_halted(self.site()).await?;
         let request = intake::request(self.site(), who, submission, None)?;
         planning::dry_run(self.site(), request, sample, observer).await
     }
 
-    /// Searches as a plan of this submission would, for at most `most` messages.
+    /// Searches as a plan of this submission would, for at most `most` messages. It changes nothing, so a halted site
+    /// answers too.
     #[boxed]
     pub async fn look(
         &self,
@@ -74,7 +75,6 @@ impl Api {
         observer: &Observer,
     ) -> Result<Sightings, Error> {
         allow(who, Permission::Submit)?;
-        refuse_if_halted(self.site()).await?;
         let request = intake::request(self.site(), who, submission, None)?;
         planning::look(self.site(), &request, most, observer).await
     }

@@ -11,7 +11,7 @@ use crate::site::Site;
 
 /// Refuses to begin anything while the site is halted.
 #[boxed]
-pub async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
+pub(crate) async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
     site.history.halted().await?.map_or(Ok(()), |halt| Err(Error::Halted(halt)))
 }
 

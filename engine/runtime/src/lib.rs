@@ -46,7 +46,6 @@ pub use clock::Timers;
 pub use error::Error;
 pub use evidence::{Evidence, EvidenceReport, verify_evidence};
 pub use gate::Gated;
-pub use hold::refuse_if_halted;
 pub use identity::{NewToken, token_digest};
 pub use intake::{Incoming, Reported, Submission};
 pub use library::{Library, Scripts};

@@ -21,6 +21,18 @@ axe.run(document).then(
   error => done([{ id: 'axe', impact: 'critical', help: String(error), where: [] }]));
 ";
 
+/// The cumulative layout shift of the page, and its tasks of 50 ms and longer.
+const LAYOUT: &str = "
+const done = arguments[0], seen = { shift: 0, long: [] };
+new PerformanceObserver(list => { for (const one of list.getEntries()) if (!one.hadRecentInput) seen.shift += one.value; })
+  .observe({ type: 'layout-shift', buffered: true });
+new PerformanceObserver(list => { for (const one of list.getEntries()) seen.long.push(Math.round(one.duration)); })
+  .observe({ type: 'longtask', buffered: true });
+setTimeout(() => done(seen), 1500);
+";
+/// The limit that web.dev calls good.
+const LARGEST_SHIFT: f64 = 0.1;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_keeps_anybody_out() {
     let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/node_modules/axe-core/axe.min.js");
@@ -41,6 +53,8 @@ async fn no_page_keeps_anybody_out() {
                 "/people",
                 "/audit",
                 "/settings",
+                "/first-steps",
+                "/help",
                 "/audit?person=nobody&from=yesterday",
                 "/search",
                 "/search?from=eve%40evil.example",
@@ -80,6 +94,12 @@ async fn no_page_keeps_anybody_out() {
         for page in &pages {
             browser.go(&at(page)).await;
             found += &violations(&browser, &look, &format!("{page} {shape}")).await;
+        }
+        for page in ["/pending", "/search?from=eve%40evil.example", &format!("/remediations/{}", seeds[4].id)] {
+            browser.go(&at(page)).await;
+            let seen = browser.client.execute_async(LAYOUT, Vec::new()).await.unwrap();
+            println!("{page} {shape}: layout shift {}, long tasks (ms) {}", seen["shift"], seen["long"]);
+            assert!(seen["shift"].as_f64().unwrap() < LARGEST_SHIFT, "{page} {shape} moves as it loads: {seen}");
         }
         browser.go(&at("/search?from=eve%40evil.example")).await;
         browser.sees("Take action").await;

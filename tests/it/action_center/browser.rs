@@ -119,6 +119,15 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.press("Sign out").await;
 
     sign_in(&browser, address, "ann").await;
+    // By the keyboard alone.
+    browser.keys("gh").await;
+    browser.sees("Soft delete").await;
+    browser.keys("?").await;
+    browser.sees("Keyboard").await;
+    browser.keys("gs").await;
+    browser.sees("Searching changes nothing").await;
+    browser.keys("/").await;
+    assert_eq!(browser.run("return document.activeElement.tagName").await, "INPUT");
     browser.press_tab("History").await;
     browser.click("tbody a").await;
     browser.press("Undo").await;

@@ -52,6 +52,8 @@ async fn no_form_has_a_first_button_that_decides() {
         "/people",
         "/audit",
         "/settings",
+        "/first-steps",
+        "/help",
         "/search",
         "/search?from=eve%40evil.example",
     ];

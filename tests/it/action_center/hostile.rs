@@ -25,7 +25,7 @@ steps:
 ";
 
 /// Pages that show something of mail, or of what callers sent.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 14] = [
     "/pending",
     "/history?limit=500",
     "/history?limit=500&column=name&column=description&column=inputs&column=requested-by",
@@ -37,6 +37,8 @@ const PAGES: [&str; 12] = [
     "/people",
     "/audit",
     "/settings",
+    "/first-steps",
+    "/help",
     "/search?from_domain=evil.example",
 ];
 

@@ -21,6 +21,7 @@ const SCRIPT: &str = concat!(
     include_str!("../../assets/js/table.js"),
     include_str!("../../assets/js/selection.js"),
     include_str!("../../assets/js/live.js"),
+    include_str!("../../assets/js/keys.js"),
 );
 const ASSETS: [(&str, &str, &str); 4] = [
     ("center.css", "text/css; charset=utf-8", STYLE),

@@ -16,12 +16,15 @@ pub(crate) struct Frame {
     pub(crate) halted: Option<Halt>,
     /// How many wait for a person.
     pub(crate) pending: usize,
+    /// The version of the program, for the foot of the navigation.
+    pub(crate) version: &'static str,
 }
 
 impl Frame {
     pub(crate) async fn load(center: &Center, caller: Caller) -> Result<Self, Problem> {
         let SiteStatus { halted, pending } = center.status_cache().take(&center.site().history).await?;
-        Ok(Self { who: caller.who, form_token: caller.form_token.unwrap_or_default(), halted, pending })
+        let form_token = caller.form_token.unwrap_or_default();
+        Ok(Self { who: caller.who, form_token, halted, pending, version: center.settings().version })
     }
 
     pub(crate) fn may(&self, permission: Permission) -> bool {

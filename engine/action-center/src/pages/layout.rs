@@ -61,10 +61,11 @@ pub(crate) fn page_with(frame: &Frame, tab: &str, title: &str, head: &Markup, bo
                     button .plain.small { "Sign out" }
                 }
                 p .zone data-zone { "Times are in UTC." }
+                p .about { a href="/help" title="Help and keyboard shortcuts (?)" { "Help" } " " span title="Version" { (frame.version) } }
             }
             div {
                 @if let Some(halt) = &frame.halted {
-                    p .halted role="alert" { "The site is " (visible(&halt.to_string())) ". Nothing is planned, started or acted on." }
+                    p .halted role="alert" { "The site is " (visible(&halt.to_string())) ". Nothing is planned, started or acted on. Searching and reading continue; what is submitted waits for the end of the halt." }
                 }
                 main #main { div .head { (head) } (body) }
                 p #live-state .live-state role="status" hidden {}

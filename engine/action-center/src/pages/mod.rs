@@ -12,7 +12,9 @@ mod design;
 mod events;
 mod fields;
 mod findings;
+mod first_steps;
 mod frame;
+mod help;
 mod history;
 mod inputs;
 mod investigation;
@@ -96,6 +98,8 @@ pub(crate) fn router() -> Router<Center> {
         .route("/audit/events.csv", get(events::csv))
         .route("/halt", post(audit::halt))
         .route("/settings", get(settings::page))
+        .route("/first-steps", get(first_steps::page))
+        .route("/help", get(help::page))
         .route("/design", get(design::page))
         .route("/assets/{name}", get(assets::asset))
 }

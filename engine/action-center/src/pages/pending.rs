@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_app::Ballot;
 use clawback_model::{
-    Action, Decision, PlanDigest, Remediation, RemediationId, Severity, Status, Target, Timestamp, visible,
+    Action, Decision, Permission, PlanDigest, Remediation, RemediationId, Severity, Status, Target, Timestamp, visible,
 };
 use clawback_store::{Cursor, HistoryFilter};
 use maud::{Markup, html};
@@ -114,6 +114,9 @@ async fn show(
         @else { (result(frame, query)) }
         (filters(&view, &all))
         div #pending data-live data-every="5" { (groups(frame, &view, &shown, sent, now, all.is_empty())) }
+        @if all.is_empty() && frame.may(Permission::Administer) {
+            p { "Is this site new? " a href="/first-steps" { "First steps" } " shows what it still needs." }
+        }
         @if let Some(next) = found.next { div .pager {
             "The filters choose among the " (number(MOST.into())) " newest. "
             a .button.plain href={ "/pending?after=" (next) } { "Older" }

@@ -12,6 +12,7 @@ use crate::descriptors;
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
+use crate::version::version;
 
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::All).await?;
@@ -32,7 +33,8 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
     let host = session.host.clone();
     let signs_in_elsewhere = oidc.is_some();
     let proxies = args.proxy.iter().map(std::net::IpAddr::to_canonical).collect();
-    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, proxies, oidc, host });
+    let center =
+        Center::new(session.api.clone(), Settings { secure: args.behind_tls, proxies, oidc, host, version: version() });
     let bounds = Bounds::of(descriptors::for_connections(descriptors::raise(), &config));
     output::note(&format!("Action Center at http://{place}/"));
     if args.behind_tls && args.proxy.is_empty() {
