@@ -14,6 +14,7 @@ mod evidence;
 mod examine;
 mod follow_up;
 mod halt;
+mod handling;
 mod indicators;
 mod key;
 mod principals;

@@ -104,6 +104,8 @@ impl Table for Alerts {
         word("severity", |row| row.severity.to_string()),
         text("name", |row| row.name.clone()),
         text("actor", |row| row.actor.clone()),
+        if_room(word("state", |row| row.state.to_string())),
+        if_room(text("owner", |row| row.owner.clone().unwrap_or_default())),
         if_room(word("investigation_status", |row| row.investigation_status.to_string())),
         if_room(word("action", |row| row.action.to_string())),
         if_room(whole("remediation_id", |row| row.remediation_id.clone())),
@@ -131,6 +133,7 @@ impl Table for Investigations {
         if_room(whole("alert_id", |row| row.alert_id.clone())),
         wide(whole("approval_id", |row| row.approval_id.clone())),
         wide(time("updated", |row| row.updated_at.clone())),
+        wide(text("incident", |row| row.incident.clone().unwrap_or_default())),
         wide(whole("url", |row| row.url.clone().unwrap_or_default())),
     ];
 }

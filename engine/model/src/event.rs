@@ -9,6 +9,7 @@ use crate::approval::ApprovalRule;
 use crate::clock::Timestamp;
 use crate::counted::Counted;
 use crate::guard::{BatchReport, Guards};
+use crate::handling::{AlertState, Incident};
 use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
 use crate::omitted::is_default;
@@ -300,11 +301,20 @@ pub enum Event {
         sample: Vec<u32>,
     },
     Finished,
+    /// People are this far with its alert. It changes nothing of what is done.
+    AlertHandled {
+        state: AlertState,
+        owner: Option<String>,
+    },
+    /// It belongs to this incident of the site's ticket system, or to none any more.
+    IncidentLinked {
+        incident: Option<Incident>,
+    },
 }
 
 impl Event {
     /// Every word of [`Event::kind`], in the order of a remediation.
-    pub const KINDS: [&str; 22] = [
+    pub const KINDS: [&str; 24] = [
         "submitted",
         "planning-started",
         "planned",
@@ -327,7 +337,14 @@ impl Event {
         "cancelled",
         "verified",
         "finished",
+        "alert-handled",
+        "incident-linked",
     ];
+
+    /// Returns whether it is what people noted of the alert, which changes nothing of the work.
+    pub const fn is_note(&self) -> bool {
+        matches!(self, Self::AlertHandled { .. } | Self::IncidentLinked { .. })
+    }
 
     /// The kind, as stored and shown.
     pub const fn kind(&self) -> &'static str {
@@ -354,6 +371,8 @@ impl Event {
             Self::Cancelled { .. } => "cancelled",
             Self::Verified { .. } => "verified",
             Self::Finished => "finished",
+            Self::AlertHandled { .. } => "alert-handled",
+            Self::IncidentLinked { .. } => "incident-linked",
         }
     }
 }
@@ -446,10 +465,12 @@ mod tests {
             Event::CancelRequested { by: "ann".into(), reason: None },
             Event::Cancelled { by: "ann".into(), targets: 1, outcomes: Digest([0; 32]) },
             Event::Verified { confirmed: 1, unconfirmed: 0, sample: vec![] },
+            Event::AlertHandled { state: AlertState::Resolved, owner: None },
+            Event::IncidentLinked { incident: None },
         ];
         let all: Vec<_> = events(Action::SoftDelete).into_iter().map(|(event, _)| event).chain(more).collect();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(Event::kind).collect();
-        assert_eq!(kinds.len(), 22, "every kind is here");
+        assert_eq!(kinds.len(), 24, "every kind is here");
         for event in all {
             assert_eq!(serde_json::to_value(&event).unwrap()["event"], event.kind());
         }

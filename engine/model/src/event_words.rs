@@ -55,6 +55,10 @@ impl Event {
             Self::Cancelled { by, targets, .. } => format!("{targets} messages were open; by {by}"),
             Self::VotesVoided { voters } => format!("votes that no longer count: {}", voters.join(", ")),
             Self::Verified { confirmed, unconfirmed, .. } => format!("{confirmed} confirmed, {unconfirmed} not"),
+            Self::AlertHandled { state, owner: Some(owner) } => format!("{state}, owner {owner}"),
+            Self::AlertHandled { state, owner: None } => format!("{state}, without an owner"),
+            Self::IncidentLinked { incident: Some(incident) } => incident.to_string(),
+            Self::IncidentLinked { incident: None } => "no incident any more".to_owned(),
             Self::PlanningStarted
             | Self::ReplanRequested
             | Self::Expired

@@ -32,6 +32,7 @@ mod features;
 mod gap;
 mod guard;
 mod halt;
+mod handling;
 mod id;
 mod indicator;
 mod inputs;
@@ -111,6 +112,7 @@ pub use features::{AskedTexts, Attachment, Authentication, FeatureRequest, Featu
 pub use gap::Gap;
 pub use guard::{BatchReport, Guards, PlanFacts, StopWhen};
 pub use halt::Halt;
+pub use handling::{AlertHandling, AlertState, Incident, InvalidIncident};
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId, ReportId};
 pub use indicator::{
     FoundIndicator, Indicator, IndicatorFile, IndicatorFormat, IndicatorKind, IndicatorSighting, IndicatorSightings,

@@ -13,7 +13,9 @@ use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::event::{Asked, Event, Request};
 use crate::guard::{BatchReport, Guards};
+use crate::handling::{AlertHandling, Incident};
 use crate::id::RemediationId;
+use crate::omitted::is_default;
 use crate::outcome::OutcomeKind;
 use crate::plan::summary::PlanSummary;
 use crate::principal::{Permission, Principal, PrincipalKind};
@@ -68,7 +70,7 @@ pub struct Remediation {
     pub status: Status,
     /// When it was submitted.
     pub created_at: Timestamp,
-    /// When the last event was recorded.
+    /// When the last event was recorded, apart from those of its alert and its incident, which change nothing of it.
     pub updated_at: Timestamp,
     /// The frozen plan, once there is one.
     pub plan: Option<PlanSummary>,
@@ -97,6 +99,12 @@ pub struct Remediation {
     pub asked: Option<Asked>,
     /// Why it is paused or held, or why the plan was refused.
     pub stop: Option<StopReason>,
+    /// How people handle its alert.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub alert: AlertHandling,
+    /// The incident of the site's ticket system that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Incident>,
 }
 
 /// The next step. `Run` covers both a new batch and one that a crash left open.
@@ -147,6 +155,8 @@ impl Remediation {
             progress: Progress::default(),
             asked: None,
             stop: None,
+            alert: AlertHandling::default(),
+            incident: None,
         }
     }
 
@@ -154,6 +164,9 @@ impl Remediation {
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
         use Status::{Approved, Cancelled, Expired, Failed, InProgress, Paused, PendingApproval, Planning, Queued};
         let mut next = Self { updated_at: at, ..self.clone() };
+        if event.is_note() {
+            return Ok(self.noted(event));
+        }
         match (self.status, event) {
             (Queued | Planning, Event::PlanningStarted) => {
                 next.status = Planning;
@@ -300,6 +313,20 @@ impl Remediation {
         // An undo or a retry acts on targets that were checked before.
         let limit = self.guards.stop_when.vips.filter(|_| self.request.follows().is_none())?;
         (planned > limit.max(self.progress.vips_accepted)).then_some(StopReason::VipsNow { limit, planned })
+    }
+
+    /// Applies what people noted of its alert, in any status. The time of the last change stays, so that a vote on what
+    /// was seen before counts.
+    fn noted(&self, event: &Event) -> Self {
+        let mut next = self.clone();
+        match event {
+            Event::AlertHandled { state, owner } => {
+                next.alert = AlertHandling { state: *state, owner: owner.clone() };
+            }
+            Event::IncidentLinked { incident } => next.incident.clone_from(incident),
+            _ => {}
+        }
+        next
     }
 
     /// Returns the next step.

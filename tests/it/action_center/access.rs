@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 67] = [
+const TABLE: [(&str, &str, May); 69] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -51,6 +51,8 @@ const TABLE: [(&str, &str, May); 67] = [
     ("get", "/api/v1/investigations/{id}", May::AnyRole),
     ("get", "/api/v1/alerts", May::AnyRole),
     ("get", "/api/v1/alerts/{id}", May::AnyRole),
+    ("put", "/api/v1/alerts/{id}/handling", WRITERS),
+    ("put", "/api/v1/investigations/{id}/incident", WRITERS),
     ("get", "/api/v1/schedules", May::AnyRole),
     ("get", "/api/v1/schedules/{name}/slots", May::AnyRole),
     ("post", "/api/v1/schedules/{name}/pause", WRITERS),
@@ -110,6 +112,8 @@ fn body(path: &str) -> Option<Value> {
         "checks" => Some(json!({ "name": "purge", "source": "playbook: [" })),
         "principals" => Some(json!({ "name": "new", "kind": "person", "roles": ["viewer"] })),
         "roles" => Some(json!({ "roles": ["viewer"] })),
+        "handling" => Some(json!({ "state": "resolved" })),
+        "incident" => Some(json!({ "incident": "INC-1" })),
         "password" => Some(json!({ "password": "correct horse battery" })),
         "tokens" => Some(json!({})),
         "take-over" => {
@@ -147,6 +151,9 @@ async fn every_route_allows_and_denies_by_role() {
     }
     let (id, _) = desk.pending().await;
     desk.center.add("somebody", PrincipalKind::Person, &[]).await;
+    let shown = desk.center.call(&desk.ann, "GET", &format!("/api/v1/remediations/{id}"), None).await.json();
+    let of_record = |name: &str| shown[name]["id"].as_str().unwrap().to_owned();
+    let (alert, investigation) = (of_record("alert"), of_record("investigation"));
     let digest = "0".repeat(64);
     for (method, path, may) in TABLE {
         let name = match path.split('/').nth(3) {
@@ -155,7 +162,12 @@ async fn every_route_allows_and_denies_by_role() {
             Some("stores") => "corp",
             _ => "purge",
         };
-        let real = path.replace("{id}", &id).replace("{name}", name).replace("{seq}", "1");
+        let id_of = match path.split('/').nth(3) {
+            Some("alerts") => &alert,
+            Some("investigations") => &investigation,
+            _ => &id,
+        };
+        let real = path.replace("{id}", id_of).replace("{name}", name).replace("{seq}", "1");
         let real = real.replace("{digest}", &digest).replace("{sha256}", &digest).replace("{kind}", "sender");
         for (name, role, token) in &callers {
             let allowed = match (may, role) {

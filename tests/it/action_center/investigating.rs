@@ -1,6 +1,6 @@
 //! The page of an investigation: its tabs, its graph, its times, and the list with its filters.
 
-use clawback_model::{Digest, Timestamp};
+use clawback_model::{Digest, PrincipalKind, Role, Timestamp};
 use clawback_store::Kept;
 use clawback_tests::binary::write_secret;
 use clawback_tests::chromium::Chromium;
@@ -99,6 +99,104 @@ async fn an_investigation_has_a_tab_for_all_that_is_recorded() {
     }
     assert_eq!(desk.center.page(&cookie, "/investigations?status=x").await.status, 400);
     assert_eq!(desk.center.page(&cookie, "/investigations/I-000000000000").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_alert_is_handled_and_linked_on_pages_and_by_the_api() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let viewer = center.add("vera", PrincipalKind::Person, &[Role::Viewer]).await;
+    for name in ["ann", "vera"] {
+        center.password(name).await;
+    }
+    let (id, digest) = desk.pending().await;
+    let shown = center.call(&desk.ann, "GET", &format!("/api/v1/remediations/{id}"), None).await.json();
+    let alert = shown["alert"]["id"].as_str().unwrap();
+    let investigation = shown["investigation"]["id"].as_str().unwrap();
+    assert_eq!((&shown["alert"]["state"], &shown["alert"]["owner"]), (&json!("new"), &json!(null)));
+    let tab = format!("/investigations/{investigation}?tab=alerts");
+    let (alert_form, incident_form) =
+        (format!("/investigations/{investigation}/alert"), format!("/investigations/{investigation}/incident"));
+    let cookie = center.sign_in("ann").await;
+    let page = center.page(&cookie, &tab).await;
+    assert!(page.text.contains("Handle the alert"), "{}", page.text);
+    let token = page.form_token();
+    let send = async |path: &str, rest: &str| {
+        center.form(&cookie, path, &format!("form_token={token}&tab=alerts&{rest}")).await
+    };
+
+    let saved = send(&alert_form, "state=in-progress&owner=ann").await;
+    assert_eq!((saved.status, saved.header("location")), (303, tab.as_str()), "{}", saved.text);
+    let unknown = send(&alert_form, "state=resolved&owner=%3Cscript%3Enobody").await;
+    assert!(unknown.status >= 400 && unknown.text.contains("role=\"alert\""), "{}", unknown.text);
+    assert!(unknown.text.contains("&lt;script&gt;nobody") && !unknown.text.contains("<script>nobody"));
+    assert_eq!(send(&alert_form, "state=closed").await.status, 400);
+    assert_eq!(send(&format!("/investigations/{investigation}/other"), "").await.status, 404);
+    for hostile in
+        ["javascript%3Aalert(1)", "https%3A%2F%2Fann%40evil.example%2F", "%22%3E%3Cscript%3Ealert(1)", &"a".repeat(101)]
+    {
+        let refused = send(&incident_form, &format!("incident={hostile}")).await;
+        assert_eq!(refused.status, 400, "{hostile}: {}", refused.text);
+        assert!(refused.text.contains("is no incident"), "{}", refused.text);
+        assert!(!refused.text.contains("<script>alert") && !refused.text.contains("href=\"javascript"));
+    }
+    let linked = send(&incident_form, "incident=https%3A%2F%2Ftickets.example%2FINC-1%3Fa%3D1%26b%3D2").await;
+    assert_eq!(linked.status, 303, "{}", linked.text);
+    let overview = center.page(&cookie, &format!("/investigations/{investigation}")).await.text;
+    let link = "href=\"https://tickets.example/INC-1?a=1&amp;b=2\" rel=\"noopener noreferrer\"";
+    assert!(overview.contains(link), "{overview}");
+
+    // The filters of the list, and the file.
+    for (query, found) in [("state=in-progress&owner=ann", true), ("state=new", false), ("owner=ben", false)] {
+        let list = center.page(&cookie, &format!("/alerts?{query}")).await;
+        assert_eq!((list.status, list.text.contains(&format!("href=\"{tab}\""))), (200, found), "{query}");
+        let file = center.page(&cookie, &format!("/alerts.csv?{query}")).await;
+        assert_eq!(file.text.contains("in-progress,ann,"), found, "{query}: {}", file.text);
+    }
+
+    // A viewer sees no form, and is refused.
+    let other = center.sign_in("vera").await;
+    let seen = center.page(&other, &tab).await;
+    assert!(!seen.text.contains("Handle the alert"), "{}", seen.text);
+    let (handling, incident) =
+        (format!("/api/v1/alerts/{alert}/handling"), format!("/api/v1/investigations/{investigation}/incident"));
+    let refused = center.call(&viewer, "PUT", &handling, Some(json!({ "state": "resolved" }))).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text.contains("analyst"), "{}", refused.text);
+
+    // The plan that a voter has seen stays the same, so that a vote counts; what is recorded twice is one event.
+    let tagged = center.call(&desk.ben, "GET", &format!("/api/v1/remediations/{id}"), None).await;
+    for _ in 0..2 {
+        let handled =
+            center.call(&desk.ann, "PUT", &handling, Some(json!({ "state": "resolved", "owner": "ben" }))).await;
+        assert_eq!((handled.status, &handled.json()["state"]), (200, &json!("resolved")), "{}", handled.text);
+        let numbered = center.call(&desk.ann, "PUT", &incident, Some(json!({ "incident": "INC-7" }))).await;
+        assert_eq!(numbered.json()["incident"], "INC-7", "{}", numbered.text);
+    }
+    let wrong = center.call(&desk.ann, "PUT", &incident, Some(json!({ "incident": "ftp://x" }))).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    let again = center.call(&desk.ben, "GET", &format!("/api/v1/remediations/{id}"), None).await;
+    assert_eq!(again.header("etag"), tagged.header("etag"));
+    let vote = json!({ "plan_digest": digest });
+    let voted = center.call(&desk.ben, "POST", &format!("/api/v1/remediations/{id}/approve"), Some(vote)).await;
+    assert_eq!(voted.status, 200, "{}", voted.text);
+    center.work().await;
+    let unlinked = center.call(&desk.ann, "PUT", &incident, Some(json!({ "incident": null }))).await;
+    assert_eq!((unlinked.status, &unlinked.json()["incident"]), (200, &json!(null)), "{}", unlinked.text);
+    let events = center.call(&desk.ann, "GET", &format!("/api/v1/remediations/{id}/events"), None).await.json();
+    let kinds = events.as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap());
+    let notes: Vec<_> = kinds.filter(|kind| matches!(*kind, "alert-handled" | "incident-linked")).collect();
+    assert_eq!(notes, ["alert-handled", "incident-linked", "alert-handled", "incident-linked", "incident-linked"]);
+
+    // The history with them is whole, and every export reads it.
+    let verified = center.call(&desk.ann, "GET", "/api/v1/verify", None).await;
+    assert_eq!(verified.status, 200, "{}", verified.text);
+    center.api.site().history.verify(None, |_| {}).await.unwrap();
+    for format in ["clawback", "ocsf", "o365-air"] {
+        let file = center.page(&cookie, &format!("/api/v1/remediations/{id}/export?format={format}")).await;
+        assert_eq!(file.status, 200, "{format}: {}", file.text);
+        assert_eq!(file.text.contains("\"state\":\"resolved\""), format == "clawback", "{format}: {}", file.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ pub(super) async fn detail(center: &Center, remediation: &Remediation) -> Result
     Ok(([(header::ETAG, tag)], Json(body)).into_response())
 }
 
-/// The entity tag, which changes with every event.
+/// The entity tag, which changes with every event apart from those of the alert and the incident.
 fn etag(remediation: &Remediation) -> String {
     format!("\"{}\"", remediation.updated_at.0)
 }

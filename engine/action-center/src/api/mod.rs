@@ -87,6 +87,8 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(records::investigation))
         .routes(routes!(records::alerts))
         .routes(routes!(records::alert))
+        .routes(routes!(records::handle))
+        .routes(routes!(records::link))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::slots))
         .routes(routes!(schedules::pause))

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use clawback_model::{AlertId, InvestigationId};
+use clawback_model::{AlertId, Incident, InvestigationId};
 
 use super::problems::Problems;
-use crate::body::{Params, word};
+use crate::access::Caller;
+use crate::body::{Body, Params, stated, word};
 use crate::center::Center;
-use crate::json::{AlertJson, InvestigationJson, Page};
+use crate::json::{AlertJson, HandlingJson, IncidentJson, InvestigationJson, Page};
 use crate::lookup::HistoryQuery;
 use crate::problem::Problem;
 
@@ -58,4 +59,34 @@ pub(crate) async fn alert(State(center): State<Center>, Path(id): Path<String>) 
     let record = history.alert(&word::<AlertId>("id", &id)?).await?;
     let remediation = history.load(&record.remediation_id).await?;
     Ok(Json(AlertJson::new(&record, &remediation, center.site().public_url.as_ref())))
+}
+
+/// Records how far people are with an alert, and who looks after it.
+#[utoipa::path(put, path = "/api/v1/alerts/{id}/handling", tag = "records", params(("id" = String, Path)),
+    request_body = HandlingJson, responses((status = 200, body = AlertJson), Problems))]
+pub(crate) async fn handle(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Body(handling): Body<HandlingJson>,
+) -> Result<Json<AlertJson>, Problem> {
+    let record = center.site().history.alert(&word::<AlertId>("id", &id)?).await?;
+    let HandlingJson { state, owner } = handling;
+    let handled = center.api().handle_alert(&caller.who, &record.remediation_id, state, owner.as_deref()).await?;
+    Ok(Json(AlertJson::new(&record, &handled, center.site().public_url.as_ref())))
+}
+
+/// Records the incident of the site's ticket system that an investigation belongs to.
+#[utoipa::path(put, path = "/api/v1/investigations/{id}/incident", tag = "records", params(("id" = String, Path)),
+    request_body = IncidentJson, responses((status = 200, body = InvestigationJson), Problems))]
+pub(crate) async fn link(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Body(incident): Body<IncidentJson>,
+) -> Result<Json<InvestigationJson>, Problem> {
+    let record = center.site().history.investigation(&word::<InvestigationId>("id", &id)?).await?;
+    let incident: Option<Incident> = stated("incident", incident.incident.as_deref())?;
+    let linked = center.api().link_incident(&caller.who, &record.remediation_id, incident).await?;
+    Ok(Json(InvestigationJson::new(&record, &linked, center.site().public_url.as_ref())))
 }

@@ -1,6 +1,6 @@
 //! Pills: a status, a severity, an action, an outcome, each with a mark that is no colour alone.
 
-use clawback_model::{Action, InvestigationStatus, OutcomeKind, Severity, Status};
+use clawback_model::{Action, AlertState, InvestigationStatus, OutcomeKind, Severity, Status};
 use maud::{Markup, html};
 
 use super::icon::Icon;
@@ -58,6 +58,16 @@ pub(crate) fn investigation(status: InvestigationStatus) -> Markup {
         | InvestigationStatus::TerminatedByUser => (Tone::Quiet, Icon::Minus),
     };
     pill(tone, icon, &spoken(status.as_str()))
+}
+
+/// How far people are with an alert.
+pub(crate) fn alert(state: AlertState) -> Markup {
+    let (tone, icon) = match state {
+        AlertState::New => (Tone::Wait, Icon::Bell),
+        AlertState::InProgress => (Tone::Run, Icon::Running),
+        AlertState::Resolved => (Tone::Good, Icon::Check),
+    };
+    pill(tone, icon, &spoken(state.as_str()))
 }
 
 /// The colour and the mark of a status.

@@ -35,7 +35,7 @@ pub use principal::{
     CredentialJson, MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson,
     TokenOrderJson,
 };
-pub use record::{AlertJson, InvestigationJson};
+pub use record::{AlertJson, HandlingJson, IncidentJson, InvestigationJson};
 pub use remediation::{
     BatchJson, DetailJson, EventJson, LookedAgainJson, MessageJson, RemediationJson, SweepJson, UndoJson,
     VerificationJson,

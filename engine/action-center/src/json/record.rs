@@ -1,7 +1,8 @@
 //! The alert and the investigation of a remediation, with the fields of the reference product.
 
 use clawback_model::{
-    Action, Alert, Investigation, InvestigationKind, InvestigationStatus, PublicUrl, Remediation, Severity, Status,
+    Action, Alert, AlertState, Investigation, InvestigationKind, InvestigationStatus, PublicUrl, Remediation, Severity,
+    Status,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,6 +40,9 @@ pub struct InvestigationJson {
     pub created_at: String,
     /// When any part of it last changed.
     pub updated_at: String,
+    /// The incident of the site's ticket system that it belongs to; null if none is recorded.
+    #[serde(default)]
+    pub incident: Option<String>,
     /// Its page; null if the site has no `public-url`.
     pub url: Option<String>,
 }
@@ -60,6 +64,7 @@ impl InvestigationJson {
             decided_by: remediation.decided_by.clone(),
             created_at: investigation.created_at.to_string(),
             updated_at: remediation.updated_at.to_string(),
+            incident: remediation.incident.as_ref().map(ToString::to_string),
             url: site.map(|site| site.page(&format!("/investigations/{}", investigation.id))),
         }
     }
@@ -87,6 +92,13 @@ pub struct AlertJson {
     /// The status of the investigation.
     #[schema(schema_with = crate::json::words::investigation_status)]
     pub investigation_status: InvestigationStatus,
+    /// How far people are with it: `new`, `in-progress` or `resolved`.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub state: AlertState,
+    /// The principal who looks after it; null if nobody does.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// When it was raised.
     pub created_at: String,
     /// The page of its investigation; null if the site has no `public-url`.
@@ -105,8 +117,30 @@ impl AlertJson {
             remediation_id: alert.remediation_id.to_string(),
             investigation_id: alert.investigation_id.to_string(),
             investigation_status: InvestigationStatus::of(remediation),
+            state: remediation.alert.state,
+            owner: remediation.alert.owner.clone(),
             created_at: alert.created_at.to_string(),
             url: site.map(|site| site.page(&format!("/investigations/{}", alert.investigation_id))),
         }
     }
+}
+
+/// What is recorded of an alert.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandlingJson {
+    /// `new`, `in-progress` or `resolved`.
+    #[schema(value_type = String)]
+    pub state: AlertState,
+    /// The principal who looks after it; null if nobody does.
+    #[serde(default)]
+    pub owner: Option<String>,
+}
+
+/// The incident of the site's ticket system.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentJson {
+    /// The address of its page, with `http` or `https`, or its number; null removes it.
+    pub incident: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! Alerts: one for each administrative action, and for each suggestion of a detector.
+//! Alerts: one for each administrative action, and for each suggestion of a detector, with how people handle them.
 
 use axum::extract::State;
-use clawback_model::{Alert, Remediation, Severity};
+use clawback_model::{Alert, AlertState, Remediation, Severity};
 use clawback_store::{Cursor, HistoryFilter, Store, StoreError};
 use maud::{Markup, html};
 
@@ -23,24 +23,34 @@ use crate::problem::Problem;
 const READ: u32 = 100;
 /// Largest number of rows of a CSV file.
 const MOST_ROWS: usize = 200_000;
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     Column::lead("Alert"),
-    Column::short("Severity"),
-    Column::short("Actor"),
+    Column::short("State"),
+    Column::short("Owner"),
+    Column::short("Severity").at_720(),
+    Column::short("Actor").at_1240(),
     Column::medium("Action").at_1240(),
     Column::medium("Remediation"),
     Column::fill("Kind").at_960(),
     Column::time("Raised"),
 ];
 /// The filters that a reader sets, each with its label.
-const FILTERS: [(&str, &str); 4] =
-    [("text", "Name or ID"), ("actor", "Actor"), ("severity", "Severity"), ("days", "Raised")];
+const FILTERS: [(&str, &str); 6] = [
+    ("text", "Name or ID"),
+    ("state", "State"),
+    ("owner", "Owner"),
+    ("actor", "Actor"),
+    ("severity", "Severity"),
+    ("days", "Raised"),
+];
 
 /// What a reader asks for.
 #[derive(Debug, Clone, Default)]
 struct Wanted {
     history: HistoryFilter,
     text: Option<String>,
+    state: Option<AlertState>,
+    owner: Option<String>,
     actor: Option<String>,
     severity: Option<Severity>,
 }
@@ -56,6 +66,8 @@ impl Wanted {
                 ..HistoryFilter::default()
             },
             text: text("text").map(|text| text.to_lowercase()),
+            state: optional("state", query.filled("state"))?,
+            owner: text("owner"),
             actor: text("actor"),
             severity: optional("severity", query.filled("severity"))?,
         })
@@ -66,13 +78,16 @@ impl Wanted {
             [&alert.name, &remediation.request.name].iter().any(|name| name.to_lowercase().contains(text))
                 || alert.id.as_str().eq_ignore_ascii_case(text)
         };
+        let handling = &remediation.alert;
         self.text.as_ref().is_none_or(has)
+            && self.state.is_none_or(|state| state == handling.state)
+            && self.owner.as_ref().is_none_or(|owner| handling.owner.as_ref() == Some(owner))
             && self.actor.as_ref().is_none_or(|actor| *actor == alert.actor)
             && self.severity.is_none_or(|severity| severity == alert.severity)
     }
 
-    /// The alerts of one read, and where the next one begins. The severity of an alert is no column of the history, so
-    /// others are left out here.
+    /// The alerts of one read, and where the next one begins. The severity of an alert and its handling are no columns of
+    /// the history, so others are left out here.
     async fn read(
         &self,
         history: &Store,
@@ -116,6 +131,8 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
 fn row(remediation: &Remediation, alert: &Alert) -> Row {
     Row::of([
         html! { a href={ "/investigations/" (alert.investigation_id) "?tab=alerts" } { (text::cell(&remediation.request.name)) } },
+        pill::alert(remediation.alert.state),
+        text::cell(remediation.alert.owner.as_deref().unwrap_or_default()),
         pill::severity(alert.severity),
         text::cell(&alert.actor),
         pill::action(alert.action),
@@ -130,6 +147,8 @@ fn filters(query: &Fields) -> Markup {
         form .filters method="get" action="/alerts" role="search" aria-label="Filters" {
             div .bar {
                 label .first { "Name or ID" input type="search" name="text" value=(query.get("text")) placeholder="Part of the name, or L-…"; }
+                (field::choice("state", "State", Some("Any"), &AlertState::ALL.map(AlertState::as_str), query.get("state")))
+                (field::text("owner", "Owner", query.get("owner"), "a name", None))
                 (field::choice("severity", "Severity", Some("Any"), &Severity::ALL.map(Severity::as_str), query.get("severity")))
                 (field::text("actor", "Actor", query.get("actor"), "a name", None))
                 (listing::times("Raised", query))
@@ -147,11 +166,14 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
         "Kind",
         "Remediation",
         "Severity",
+        "State",
+        "Owner",
         "Actor",
         "Action",
         "Remediation status",
         "Remediation ID",
         "Investigation ID",
+        "Incident",
         "Raised",
     ];
     let rows = in_pieces(names.map(str::to_owned).to_vec(), MOST_ROWS, READ, move |after, most| {
@@ -170,11 +192,14 @@ fn record(remediation: &Remediation, alert: &Alert) -> Vec<String> {
         alert.name.clone(),
         remediation.request.name.clone(),
         alert.severity.to_string(),
+        remediation.alert.state.to_string(),
+        remediation.alert.owner.clone().unwrap_or_default(),
         alert.actor.clone(),
         alert.action.to_string(),
         remediation.status.to_string(),
         remediation.id.to_string(),
         alert.investigation_id.to_string(),
+        remediation.incident.as_ref().map(ToString::to_string).unwrap_or_default(),
         alert.created_at.to_string(),
     ]
 }

@@ -78,6 +78,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/remediations/{id}/{verb}", post(remediation::act))
         .route("/investigations", get(investigations::list))
         .route("/investigations/{id}", get(investigation::page))
+        .route("/investigations/{id}/{verb}", post(investigation::record))
         .route("/reports", get(reports::list))
         .route("/alerts", get(alerts::list))
         .route("/alerts.csv", get(alerts::csv))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use clawback_model::Role;
+use clawback_model::{AlertState, Role};
 
 use super::filter::HistoryFilterArgs;
 use super::remediation::{IdArgs, Leave};
@@ -24,6 +24,17 @@ pub(crate) enum AlertsCommand {
         /// Alert ID (L-…)
         id: String,
     },
+    /// Record how far you are with an alert, and who looks after it
+    Handle {
+        /// Alert ID (L-…)
+        id: String,
+        /// new, in-progress or resolved
+        #[arg(long)]
+        state: AlertState,
+        /// Principal who looks after it [default: nobody]
+        #[arg(long, value_name = "NAME")]
+        owner: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +50,13 @@ pub(crate) enum InvestigationsCommand {
     Show {
         /// Investigation ID (I-…)
         id: String,
+    },
+    /// Record the incident of your ticket system that an investigation belongs to
+    Link {
+        /// Investigation ID (I-…)
+        id: String,
+        /// Address (http or https) or number of the incident [default: none]
+        incident: Option<String>,
     },
 }
 

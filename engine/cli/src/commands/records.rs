@@ -1,7 +1,7 @@
 //! `clawback alerts` and `clawback investigations`: the records of each remediation.
 
-use clawback_action_center::json::{AlertJson, InvestigationJson};
-use clawback_model::{AlertId, InvalidId, InvestigationId};
+use clawback_action_center::json::{AlertJson, HandlingJson, IncidentJson, InvestigationJson};
+use clawback_model::{AlertId, AlertState, InvalidId, InvestigationId};
 use serde::de::DeserializeOwned;
 
 use super::history::{cursor, filter, query};
@@ -17,6 +17,7 @@ pub(crate) async fn alerts(global: &Global, command: AlertsCommand) -> Result<Ex
     match command {
         AlertsCommand::List { filter, shape } => list(global, &shape, *filter, "alerts").await,
         AlertsCommand::Show { id } => alert(global, &id).await,
+        AlertsCommand::Handle { id, state, owner } => handle(global, &id, state, owner).await,
     }
 }
 
@@ -24,6 +25,7 @@ pub(crate) async fn investigations(global: &Global, command: InvestigationsComma
     match command {
         InvestigationsCommand::List { filter, shape } => list(global, &shape, *filter, "investigations").await,
         InvestigationsCommand::Show { id } => investigation(global, &id).await,
+        InvestigationsCommand::Link { id, incident } => link(global, &id, incident).await,
     }
 }
 
@@ -48,7 +50,16 @@ async fn list<T: Table<Row: DeserializeOwned>>(
 async fn alert(global: &Global, id: &str) -> Result<Exit, Failure> {
     let id: AlertId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
     let client = Client::open(global, Stores::None).await?;
-    let found: AlertJson = client.get(&["alerts", id.as_str()], &[]).await?;
+    show_alert(global, client.get(&["alerts", id.as_str()], &[]).await?)
+}
+
+async fn handle(global: &Global, id: &str, state: AlertState, owner: Option<String>) -> Result<Exit, Failure> {
+    let id: AlertId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
+    let client = Client::open(global, Stores::None).await?;
+    show_alert(global, client.put(&["alerts", id.as_str(), "handling"], &HandlingJson { state, owner }).await?)
+}
+
+fn show_alert(global: &Global, found: AlertJson) -> Result<Exit, Failure> {
     if global.format != Format::Table {
         return one::<Alerts>(global, &found);
     }
@@ -60,7 +71,9 @@ async fn alert(global: &Global, id: &str) -> Result<Exit, Failure> {
         ("created", found.created_at),
         ("remediation", found.remediation_id),
         ("investigation", found.investigation_id),
-        ("state", found.investigation_status.to_string()),
+        ("state", found.state.to_string()),
+        ("owner", found.owner.unwrap_or_default()),
+        ("status", found.investigation_status.to_string()),
         ("page", found.url.unwrap_or_default()),
     ])?;
     Ok(Exit::Done)
@@ -69,7 +82,19 @@ async fn alert(global: &Global, id: &str) -> Result<Exit, Failure> {
 async fn investigation(global: &Global, id: &str) -> Result<Exit, Failure> {
     let id: InvestigationId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
     let client = Client::open(global, Stores::None).await?;
-    let found: InvestigationJson = client.get(&["investigations", id.as_str()], &[]).await?;
+    show_investigation(global, client.get(&["investigations", id.as_str()], &[]).await?)
+}
+
+async fn link(global: &Global, id: &str, incident: Option<String>) -> Result<Exit, Failure> {
+    let id: InvestigationId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
+    let client = Client::open(global, Stores::None).await?;
+    show_investigation(
+        global,
+        client.put(&["investigations", id.as_str(), "incident"], &IncidentJson { incident }).await?,
+    )
+}
+
+fn show_investigation(global: &Global, found: InvestigationJson) -> Result<Exit, Failure> {
     if global.format != Format::Table {
         return one::<Investigations>(global, &found);
     }
@@ -87,6 +112,7 @@ async fn investigation(global: &Global, id: &str) -> Result<Exit, Failure> {
         ("decided by", found.decided_by.unwrap_or_default()),
         ("created", found.created_at),
         ("updated", found.updated_at),
+        ("incident", found.incident.unwrap_or_default()),
         ("page", found.url.unwrap_or_default()),
     ])?;
     Ok(Exit::Done)

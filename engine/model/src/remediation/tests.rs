@@ -11,6 +11,7 @@ use crate::action::{Action, ActionSource, Severity};
 use crate::event::Origin;
 use crate::guard::{PlanFacts, StopWhen};
 use crate::halt::Halt;
+use crate::handling::{AlertState, Incident};
 use crate::id::{AlertId, ApprovalId, InvestigationId};
 use crate::limits::SelectionMode;
 use crate::sha256::Digest;
@@ -565,4 +566,22 @@ fn a_replay_begins_with_the_submission_and_leads_to_the_same_state() {
     assert_eq!(replay.add(&Event::Started, Timestamp(0)), Err(ReplayError::Illegal(twice)));
     assert_eq!(replay.end(), Some(after(&history)), "an event that is refused changes nothing");
     assert_eq!(Remediation::replay(RemediationId::from_random(9)).end(), None);
+}
+
+#[test]
+fn an_alert_is_handled_in_any_status_and_changes_nothing_else() {
+    let handled = Event::AlertHandled { state: AlertState::Resolved, owner: Some(by("ann")) };
+    let linked = Event::IncidentLinked { incident: Some("https://tickets.example/1".parse().unwrap()) };
+    for status in Status::ALL {
+        let before = in_status(status);
+        let after = step(&step(&before, &handled), &linked);
+        assert_eq!((after.alert.state, after.alert.owner.as_deref()), (AlertState::Resolved, Some("ann")));
+        assert_eq!(after.incident.as_ref().and_then(Incident::host), Some("tickets.example"));
+        let cleared = step(
+            &step(&after, &Event::IncidentLinked { incident: None }),
+            &Event::AlertHandled { state: AlertState::New, owner: None },
+        );
+        assert_eq!(cleared, before, "{status}");
+        assert_eq!(serde_json::to_value(&cleared).unwrap(), serde_json::to_value(&before).unwrap());
+    }
 }

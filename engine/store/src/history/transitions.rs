@@ -87,10 +87,14 @@ pub(crate) async fn write(
 ) -> Result<Locked, StoreError> {
     let next = locked.remediation.apply(event, at)?;
     let id = next.id.as_str();
+    // A note of people makes nothing due: one that is held would be claimed before there is capacity.
+    let due_at = if event.is_note() { "COALESCE(due_at, $4)" } else { "$4" };
     let touched = tx
         .execute(
-            "UPDATE remediations SET status = $1, decided_by = $2, updated_at = $3, due_at = $4, state = $5, \
-             approved_at = $6, version = version + 1 WHERE number = $7 AND version = $8 AND fence = $9",
+            format!(
+                "UPDATE remediations SET status = $1, decided_by = $2, updated_at = $3, due_at = {due_at}, state = $5, \
+                 approved_at = $6, version = version + 1 WHERE number = $7 AND version = $8 AND fence = $9"
+            ),
             &[
                 next.status.as_str().into(),
                 next.decided_by.as_deref().into(),
@@ -114,7 +118,7 @@ pub(crate) async fn write(
     let seq = chain::append(tx, Some(id), actor, event.kind(), json(event), at).await?;
     if matches!(event, Event::BatchStarted { .. })
         || locked.remediation.asked != next.asked
-        || due(&next, at) == Some(at)
+        || (due(&next, at) == Some(at) && !event.is_note())
     {
         watch::wake(tx).await?;
     }

@@ -10,12 +10,14 @@ use crate::design::table::{Column, Row, Table};
 use crate::design::{pill, text};
 use crate::problem::Problem;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     Column::lead("Alert"),
-    Column::short("Severity"),
-    Column::short("Actor"),
+    Column::short("State"),
+    Column::short("Owner"),
+    Column::short("Severity").at_720(),
+    Column::short("Actor").at_1240(),
     Column::medium("Action").at_1240(),
-    Column::fill("Remediation"),
+    Column::fill("Remediation").at_960(),
     Column::medium("Investigation"),
     Column::time("Raised").at_960(),
 ];
@@ -35,6 +37,8 @@ fn row(alert: &Alert, remediation: &Remediation) -> Row {
     let status = InvestigationStatus::of(remediation);
     Row::of([
         html! { (text::cell(&alert.name)) " " code .quiet { (alert.id) } },
+        pill::alert(remediation.alert.state),
+        text::cell(remediation.alert.owner.as_deref().unwrap_or_default()),
         pill::severity(alert.severity),
         text::cell(&alert.actor),
         pill::action(alert.action),

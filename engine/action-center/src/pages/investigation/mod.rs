@@ -8,15 +8,17 @@ mod clusters;
 mod entities;
 mod found;
 mod graph;
+mod handled;
 mod log;
 mod mailboxes;
 mod overview;
 
 use axum::extract::{Path, State};
+use axum::response::Response;
 use clawback_model::{InvestigationId, InvestigationStatus, visible};
 use maud::html;
 
-use super::fields::Asked;
+use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::layout;
 use super::remediation::records;
@@ -24,9 +26,12 @@ use super::shown::Shown;
 use crate::access::Caller;
 use crate::body::word;
 use crate::center::Center;
-use crate::design::pill;
 use crate::design::tabs::{Tab, tabs};
+use crate::design::{pill, toast};
+use crate::problem::Problem;
 use found::Found;
+
+pub(crate) use handled::record;
 
 /// The tabs: the word in the address, and the name.
 const TABS: [(&str, &str); 8] = [
@@ -48,25 +53,39 @@ pub(crate) async fn page(
 ) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let id: InvestigationId = word("id", &id)?;
-    let found = Found::load(&center, &id).await?;
-    let wanted = query.filled("tab");
+    Ok(show(&center, &frame, &id, &query, &Fields::default(), None).await?)
+}
+
+/// The page. After a refused request it says why, and keeps what was `sent`.
+async fn show(
+    center: &Center,
+    frame: &Frame,
+    id: &InvestigationId,
+    query: &Fields,
+    sent: &Fields,
+    problem: Option<&Problem>,
+) -> Result<Response, Problem> {
+    let found = Found::load(center, id).await?;
+    let wanted = sent.filled("tab").or(query.filled("tab"));
     let open = shown_tabs(&found).find(|(word, _)| wanted == Some(*word)).map_or("overview", |(word, _)| word);
     let base = found.address();
     let content = match open {
-        "alerts" => alerts::tab(&center, &found).await?,
+        "alerts" => alerts::tab(center, &found).await?,
         "clusters" => clusters::tab(&found),
-        "entities" => entities::tab(&center, &found).await?,
-        "mailboxes" => mailboxes::tab(&center, &found).await?,
-        "evidence" => records::evidence(&center, &found.remediation.id, &query, &base).await?,
-        "log" => log::tab(&center, &found).await?,
-        "actions" => actions::tab(&center, &found).await?,
-        _ => overview::tab(&center, &found).await?,
+        "entities" => entities::tab(center, &found).await?,
+        "mailboxes" => mailboxes::tab(center, &found).await?,
+        "evidence" => records::evidence(center, &found.remediation.id, query, &base).await?,
+        "log" => log::tab(center, &found).await?,
+        "actions" => actions::tab(center, &found).await?,
+        _ => overview::tab(center, &found).await?,
     };
     let remediation = &found.remediation;
     let pace = if remediation.status.is_final() { "30" } else { "3" };
     let body = html! {
+        @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
         div #investigation-tabs data-live data-every=(pace) { (tabs("Parts of the investigation", &tab_list(&found, open))) }
         div #investigation-tab data-live { (content) }
+        (handled::form(frame, &found, open, sent))
     };
     let name = visible(&remediation.request.name);
     let status = InvestigationStatus::of(remediation);
@@ -76,13 +95,12 @@ pub(crate) async fn page(
         (pill::severity(remediation.request.severity))
         div .actions { a .button.plain href={ "/remediations/" (remediation.id) } { "Open the remediation" } }
     };
-    Ok(layout::page_with(
-        &frame,
-        "/investigations",
-        &format!("Investigation {name} · {}", status.title()),
-        &head,
-        &body,
-    ))
+    let title = format!("Investigation {name} · {}", status.title());
+    let mut response = layout::page_with(frame, "/investigations", &title, &head, &body);
+    if let Some(problem) = problem {
+        layout::of_problem(&mut response, problem);
+    }
+    Ok(response)
 }
 
 /// The tabs for which something is recorded.

@@ -9,6 +9,7 @@ use super::super::inputs;
 use super::super::layout;
 use super::found::Found;
 use super::graph::{Graph, Node, Place};
+use super::handled;
 use crate::center::Center;
 use crate::design::pill::{self, Tone};
 use crate::design::words::{counted, spoken, status, verb};
@@ -51,6 +52,7 @@ pub(super) async fn tab(center: &Center, found: &Found) -> Result<Markup, Proble
             ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (text::mail(&request.playbook)) } }),
             ("Inputs", inputs::in_words(&request.inputs)),
             ("Alert", html! { (text::mail(&alert.name)) " " code { (alert.id) } " " (pill::severity(alert.severity)) }),
+            ("Incident", handled::incident(found)),
             ("Investigation ID", html! { code { (investigation.id) } }),
             ("Opened", text::moment(investigation.created_at)),
             ("Last update", text::moment(remediation.updated_at)),
