@@ -31,7 +31,11 @@ async fn several_votes_are_confirmed_with_their_numbers() {
     let page = desk.center.page(&cookie, "/pending").await;
     let boxes = picks(&page.text);
     assert_eq!(boxes.len(), 2, "{}", page.text);
+    desk.center.password("ann").await;
+    let own = desk.center.page(&desk.center.sign_in("ann").await, "/pending").await.text;
+    assert!(own.contains("<span>0 of 1<span class=\"quiet\"> · you submitted it</span></span>"), "{own}");
     assert!(page.text.contains("0 of 1"), "{}", page.text);
+    assert!(!page.text.contains("you submitted it"), "{}", page.text);
     let both = boxes.iter().map(|pick| format!("&pick={}", pick.replace(' ', "+"))).collect::<String>();
     let fields = format!("form_token={}&decision=approve&comment=both{both}", page.form_token());
     let asked = desk.center.form(&cookie, "/pending", &fields).await;

@@ -85,6 +85,12 @@ async fn enter_on_a_tick_decides_nothing() {
     browser.sign_in(&at(""), "eve", PASSWORD).await;
     browser.sees("0 selected").await;
     let field = |css: &'static str| fantoccini::Locator::Css(css);
+    // A button that does nothing looks like one, and the bar covers no row.
+    let look = "const style = (css) => getComputedStyle(document.querySelector(css)); \
+                return [style('button[value=reject]').backgroundColor === style('button[value=approve]').backgroundColor, \
+                        style('.selection-bar').position];";
+    let seen = browser.client.execute(look, vec![]).await.unwrap();
+    assert_eq!(seen, json!([true, "static"]));
     let tick = browser.client.find(field("input[name=pick]")).await.unwrap();
     tick.send_keys(" \u{e007}").await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;

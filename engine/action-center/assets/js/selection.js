@@ -20,6 +20,8 @@ const refreshSelection = (form) => {
     button.textContent = ticked > 1 ? `${button.dataset.perSelected} ${ticked}` : button.dataset.perSelected;
   }
   const act = form.querySelector("[data-act]");
+  // While nothing is ticked the bar does not stay in view, where it would cover rows.
+  for (const bar of form.querySelectorAll("[data-selection]")) bar.toggleAttribute("data-none", ticked === 0 && !act);
   if (act) {
     const mode = form.querySelector("input[name=mode]:checked")?.value;
     const total = Number(act.dataset.total);

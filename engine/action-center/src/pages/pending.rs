@@ -44,7 +44,7 @@ const COLUMNS: [Column; 8] = [
     Column::short("Requested by").at_960(),
     Column::time("Submitted").at_1240(),
     Column::time("Decide by").at_720(),
-    Column::short("Approvals"),
+    Column::medium("Approvals"),
 ];
 /// How the rows are sorted: the word in the address, and what a reader sees.
 const SORTS: [(&str, &str); 4] =
@@ -280,11 +280,12 @@ fn state(remediation: &Remediation, stance: &Stance) -> Markup {
             " " (text::cell(&stop.to_string()))
         } };
     };
-    html! { (vote::of(approval)) @match stance {
-        Stance::Requested => span .quiet { ", yours" },
-        Stance::Voted(_) => span .quiet { ", approved" },
+    // One element, because a card on a telephone moves the elements of a cell apart.
+    html! { span { (vote::of(approval)) @match stance {
+        Stance::Requested => span .quiet { " · you submitted it" },
+        Stance::Voted(_) => span .quiet { " · you approved" },
         Stance::May | Stance::Cannot => {}
-    } }
+    } } }
 }
 
 /// The pane of one remediation.

@@ -45,7 +45,7 @@ pub(super) async fn tab(
             ("Selection", html! { (spoken(request.mode.as_str())) ": " (text::selection(&request.selection_in_words())) }),
             ("Requested by", html! { (text::mail(&request.requester_in_words())) " " (text::time(remediation.created_at)) " (" (spoken(request.source.as_str())) ")" }),
             ("Decided by", html! { @if let Some(decided_by) = &remediation.decided_by { (text::mail(decided_by))
-                @if remediation.approval.is_none() { span .quiet { " (no vote of its own)" } } } }),
+                @if remediation.approval.is_none() { span .quiet { " (no separate vote was needed)" } } } }),
             ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
             ("Inputs", inputs::in_words(&request.inputs)),
             ("VIP messages", html! { @if let Some(plan) = plan { (number(plan.facts.vips)) } }),
