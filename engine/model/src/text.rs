@@ -15,11 +15,43 @@ pub const fn is_deceptive(c: char) -> bool {
         | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// Returns the text with every deceptive character written as `\u{..}`, so that readers see that it was there.
+/// The variation selector of an emoji.
+const EMOJI_STYLE: char = '\u{fe0f}';
+/// What joins emoji into one, such as a family.
+const JOINER: char = '\u{200d}';
+
+/// Returns whether a character is drawn as an emoji, on its own or with [`EMOJI_STYLE`]: pictures, arrows, signs.
+const fn is_emoji(c: char) -> bool {
+    matches!(c,
+        '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2194}'..='\u{21aa}' | '\u{231a}'..='\u{23ff}' | '\u{24c2}'
+        | '\u{25aa}'..='\u{27bf}' | '\u{2934}'..='\u{2935}' | '\u{2b05}'..='\u{2b55}' | '\u{3030}' | '\u{303d}' | '\u{3297}'
+        | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
+}
+
+/// Returns whether this deceptive character is a part of an emoji, between these: it hides and reorders nothing.
+fn is_part_of_emoji(before: Option<char>, c: char, after: Option<char>) -> bool {
+    match c {
+        EMOJI_STYLE => before.is_some_and(is_emoji),
+        JOINER => before.is_some_and(|c| is_emoji(c) || c == EMOJI_STYLE) && after.is_some_and(is_emoji),
+        _ => false,
+    }
+}
+
+/// Returns the text with every deceptive character written as `\u{..}`, so that readers see that it was there. What
+/// makes an emoji of other characters stays.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_deceptive(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    let mut rest = text.chars().peekable();
+    // What is shown before; a selector only if it is a part of an emoji itself.
+    let mut before = None;
+    while let Some(c) = rest.next() {
+        if !is_deceptive(c) || is_part_of_emoji(before, c, rest.peek().copied()) {
+            shown.push(c);
+            before = Some(c);
+        } else {
+            shown.extend(c.escape_unicode());
+            before = None;
+        }
     }
     shown
 }
@@ -95,8 +127,30 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_deceptive_is_left(text in any::<String>(), most in 1..50_usize) {
-            prop_assert!(!visible(&text).chars().any(is_deceptive));
-            prop_assert!(!visible_line(&text, most).chars().any(is_deceptive));
+            let hides = |shown: &str| shown.chars().any(|c| is_deceptive(c) && c != EMOJI_STYLE && c != JOINER);
+            prop_assert!(!hides(&visible(&text)) && !hides(&visible_line(&text, most)));
+        }
+    }
+
+    #[test]
+    fn emoji_stay_whole_and_words_hide_nothing() {
+        for whole in [
+            "\u{2709}\u{fe0f} Mail",
+            "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+            "\u{2764}\u{fe0f}\u{200d}\u{1f525}",
+        ] {
+            assert_eq!(visible(whole), whole);
+        }
+        for (hiding, shown) in [
+            ("pay\u{200d}pal", "pay\\u{200d}pal"),
+            ("a\u{fe0f}b", "a\\u{fe0f}b"),
+            ("\u{fe0f}", "\\u{fe0f}"),
+            ("\u{1f469}\u{200d}x", "\u{1f469}\\u{200d}x"),
+            ("\u{2709}\u{fe0f}\u{fe0f}", "\u{2709}\u{fe0f}\\u{fe0f}"),
+            ("\u{1f469}\u{200d}\u{200d}\u{1f467}", "\u{1f469}\\u{200d}\\u{200d}\u{1f467}"),
+            ("\u{2709}\u{202e}\u{fe0f}", "\u{2709}\\u{202e}\\u{fe0f}"),
+        ] {
+            assert_eq!(visible(hiding), shown);
         }
     }
 
