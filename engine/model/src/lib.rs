@@ -11,6 +11,7 @@ mod automatic;
 mod block_list;
 mod bounds;
 mod budget;
+mod campaign;
 mod chain;
 mod checkpoint;
 mod clock;
@@ -94,6 +95,7 @@ pub use block_list::{
 };
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
 pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
+pub use campaign::{campaign_pattern, campaign_subject, exact_pattern};
 pub use chain::{Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};

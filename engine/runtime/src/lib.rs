@@ -53,7 +53,7 @@ pub use metrics::Metrics;
 pub use node::node_name;
 pub use notifying::{Approvals, MailConfig, MailTls, Notifier, NotifierConfig};
 pub use outbox::{Outbox, OutboxTask};
-pub use planning::{BoundText, Compared, DryRun, PlanTerms, Sightings};
+pub use planning::{BoundText, Compared, Content, DryRun, PlanTerms, Sightings, Tally, TallyRow, Texts};
 pub use progress::{Observer, Seen, silent};
 pub use report_settings::{AbuseMailboxConfig, AnswerFiles, AnswerTexts, Reports};
 pub use site::{Site, Tuning};

@@ -18,6 +18,7 @@ mod picked;
 mod plan;
 mod search;
 mod sightings;
+mod tally;
 mod terms;
 
 pub use approval::{admission, root};
@@ -29,4 +30,5 @@ pub use picked::{examine_picked, locate_picked, reported_simulation};
 pub(crate) use plan::plan;
 pub(crate) use search::search;
 pub use sightings::{Sightings, look};
+pub use tally::{Content, Tally, TallyRow, Texts};
 pub use terms::{BoundText, Compared, PlanTerms};

@@ -25,7 +25,7 @@ steps:
 ";
 
 /// Pages that show something of mail, or of what callers sent.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 18] = [
     "/pending",
     "/history?limit=500",
     "/history?limit=500&column=name&column=description&column=inputs&column=requested-by",
@@ -40,6 +40,10 @@ const PAGES: [&str; 14] = [
     "/first-steps",
     "/help",
     "/search?from_domain=evil.example",
+    "/search?from_domain=evil.example&split=sender",
+    "/search?from_domain=evil.example&split=subject",
+    "/search?from_domain=evil.example&show=senders",
+    "/search?from_domain=evil.example&show=campaigns",
 ];
 
 #[tokio::test]

@@ -157,6 +157,79 @@ async fn results_have_pages_of_one_search() {
     assert_eq!(desk.store.searches(), searches, "no page searches again");
 }
 
+/// The addresses of a page's links that begin so, as a browser reads them.
+fn links<'a>(page: &'a str, begin: &'a str) -> impl Iterator<Item = String> + 'a {
+    let all = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    all.map(|address| address.replace("&amp;", "&")).filter(move |address| address.starts_with(begin))
+}
+
+#[tokio::test]
+async fn views_count_all_results_and_their_rows_narrow_the_search() {
+    let desk = with_manual().await;
+    for number in 0..1_150 {
+        desk.store.deliver(&format!("u{}@corp.example", 1 + number % 2), SENDER, &format!("You won {number}"), NOON);
+    }
+    desk.store.deliver("u2@corp.example", "\u{202e}<b>@evil.example", "=1+1 <script>", NOON);
+    let cookie = desk.center.sign_in("ann").await;
+    let page = async |path: &str| desk.center.page(&cookie, path).await.text;
+    let query = "from_domain=evil.example";
+    let search = desk.store.searches();
+    let first = page(&format!("/search?{query}")).await;
+    assert!(first.contains("1,154 messages in 2 mailboxes"), "{first}");
+    let searches = desk.store.searches();
+    assert!(searches > search);
+    let view = async |name: &str| page(&format!("/search?{query}&show={name}")).await;
+
+    // All are counted, and not only the 1,000 that can be selected.
+    let senders = view("senders").await;
+    assert!(senders.contains("2 in all, counted over all results") && senders.contains(">1,153<"), "{senders}");
+    assert!(!senders.contains("b>@evil") && senders.contains("b&gt;@evil.example"), "{senders}");
+    let campaigns = view("campaigns").await;
+    assert!(campaigns.contains(">You won #<") && campaigns.contains(">1,150<"), "{campaigns}");
+    assert!(view("recipients").await.contains("2 in all"));
+    for unread in ["links", "attachments"] {
+        let shown = view(unread).await;
+        assert!(shown.contains("The content of 0 of 1,154 messages was examined"), "{shown}");
+        assert!(shown.contains(&format!("Search for those with {unread}")), "{shown}");
+    }
+    let csv = page(&format!("/search.csv?{query}&show=campaigns")).await;
+    assert!(
+        csv.starts_with("subject,sender,messages,mailboxes,latest\r\n") || csv.starts_with("subject,sender"),
+        "{csv}"
+    );
+    assert!(csv.contains("You won #,eve@evil.example,1150,2,") && csv.contains("'=#+# <script>"), "{csv}");
+    assert_eq!(desk.store.searches(), searches, "no view searches again");
+
+    // Each row leads to its messages.
+    let narrowed = async |page_of: &str, begin: &str, what: &str| {
+        let address =
+            links(page_of, "/search?").find(|link| link.contains(begin)).unwrap_or_else(|| panic!("{page_of}"));
+        let shown = page(&address).await;
+        assert!(shown.contains(what), "{address}: {shown}");
+    };
+    narrowed(&senders, "&from=", "1,153 messages in 2 mailboxes").await;
+    narrowed(&senders, "from_matches=", "1 message in 1 mailbox").await;
+    narrowed(&campaigns, "subject_matches=%5EYou", "1,150 messages in 2 mailboxes").await;
+    narrowed(&view("recipients").await, "mailbox=u2", "in 1 mailbox").await;
+
+    // The chart has the same numbers as a table, and its bars narrow the search to their time.
+    for (split, part) in [("sender", "eve@evil.example"), ("subject", "You won #"), ("location", "Inbox")] {
+        let chart = page(&format!("/search?{query}&split={split}")).await;
+        let table = chart.split("aria-label=\"Messages over time\"").nth(2).unwrap().split("</table>").next().unwrap();
+        assert!(table.contains(part) && !chart.contains("<script>alert"), "{split}: {table}");
+        let sum: u64 = table
+            .split("<td class=\"number\">")
+            .skip(1)
+            .step_by(table.matches("<th").count() - 1)
+            .map(|cell| cell.split('<').next().unwrap().replace(',', "").parse::<u64>().unwrap())
+            .sum();
+        assert_eq!(sum, 1_154, "{table}");
+    }
+    let timed = links(&first, "/search?").find(|link| link.contains("received_after")).unwrap();
+    let shown = page(&timed).await;
+    assert!(shown.contains("messages in 2 mailboxes") && timed.contains("received_before="), "{timed}: {shown}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_selection_says_its_limit() {
     let desk = with_manual().await;
@@ -172,10 +245,13 @@ async fn the_selection_says_its_limit() {
     browser.picture("search-many").await;
     browser.click("input[data-all]").await;
     browser.sees("Soft-delete 100 messages").await;
+    // The pane beside the list has the number, too.
+    let seen = "return [...document.querySelectorAll('[data-selected]')].filter(one => one.offsetParent).map(one => one.textContent)";
+    assert_eq!(browser.run(seen).await, serde_json::json!(["100 selected of at most 100"]));
     // A page has as many rows as can be selected: one more is planted.
     browser
         .run(
-            "const row = document.querySelector('tbody tr');
+            "const row = document.querySelector('tr:has([name=pick])');
                      row.after(row.cloneNode(true));
                      document.querySelector('[data-act]').form.dispatchEvent(new Event('change'))",
         )

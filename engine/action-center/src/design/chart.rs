@@ -4,21 +4,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clawback_model::{Counts, LocationKind, Timestamp};
+use clawback_model::{Counts, LocationKind};
 use clawback_store::Batch;
 use maud::{Markup, html};
 
-use super::text::{mail, short};
+use super::text::mail;
 use super::words::{number, spoken};
 
-/// Width and height of a timeline, in its own units.
+/// Width and height of a curve, in its own units.
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 90.0;
-/// Largest number of bars of a timeline; beyond that, hours are combined.
+/// Largest number of bars of a curve; beyond that, batches are combined.
 const BARS: i64 = 72;
-/// Smallest width of a timeline in bars, so that one busy hour does not fill it.
-const FEWEST: i64 = 24;
-const HOUR: i64 = 3_600_000_000;
 const SECOND: i64 = 1_000_000;
 /// The throughput of fewer batches is shown as a number, not as a curve.
 const FEWEST_BATCHES: usize = 3;
@@ -81,40 +78,6 @@ fn bars(counts: Vec<(Markup, u64)>) -> Markup {
                 span .number { (number(count)) }
             }
         } }
-    }
-}
-
-/// Messages over time.
-pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
-    let (Some((first, _)), Some((last, _))) = (by_hour.first_key_value(), by_hour.last_key_value()) else {
-        return html! {};
-    };
-    let hours = (last.0 - first.0) / HOUR + 1;
-    let each = (hours + BARS - 1) / BARS;
-    let bars = ((hours + each - 1) / each).max(FEWEST);
-    let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
-    for (hour, count) in by_hour {
-        *sums.entry((hour.0 - first.0) / HOUR / each).or_default() += count;
-    }
-    let most = sums.values().copied().max().unwrap_or(1);
-    let step = WIDTH / f64::from(i32::try_from(bars).unwrap_or(i32::MAX));
-    let (from, to) = (short(&first.to_string()), short(&last.to_string()));
-    let words = format!("{} messages from {from} to {to}, at most {most} in {each} h", by_hour.values().sum::<u64>());
-    html! {
-        figure .timeline {
-            (scale(most))
-            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(words) {
-                @for (place, count) in &sums {
-                    @let height = share(*count, most) / 100.0 * HEIGHT;
-                    @let left = f64::from(i32::try_from(*place).unwrap_or(0)) * step;
-                    rect .open x=(left) y=(HEIGHT - height) width=((step - 1.0).max(1.0)) height=(height) {
-                        title { (count) " messages in " (each) " h" }
-                    }
-                }
-            }
-            div .ends { span { (from) } span { (to) } }
-            figcaption { (words) }
-        }
     }
 }
 
@@ -190,7 +153,7 @@ impl Piece {
 
 #[cfg(test)]
 mod tests {
-    use clawback_model::{BatchReport, Digest};
+    use clawback_model::{BatchReport, Digest, Timestamp};
 
     use super::*;
 

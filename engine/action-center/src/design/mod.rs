@@ -22,5 +22,6 @@ pub(crate) mod stepper;
 pub(crate) mod table;
 pub(crate) mod tabs;
 pub(crate) mod text;
+pub(crate) mod time_chart;
 pub(crate) mod toast;
 pub(crate) mod words;

@@ -21,6 +21,7 @@ use crate::design::selection_bar::selection_bar;
 use crate::design::stepper::{State as Progress, Step, stepper};
 use crate::design::table::{Column, Row, Table};
 use crate::design::tabs::{Tab, tabs};
+use crate::design::time_chart::{Bar, TimeChart};
 use crate::design::{chart, facts, field, pane, pill, text, toast};
 use crate::problem::Problem;
 
@@ -169,10 +170,15 @@ fn progress() -> Markup {
 
 fn charts() -> Markup {
     let counts = Counts { submitted: 100, remediable: 100, succeeded: 80, failed: 12, open: 8, ..Counts::default() };
-    let by_hour =
-        (0..30).map(|hour| (Timestamp(BEGIN + hour * HOUR), u64::try_from(hour * 7 % 19).unwrap_or(0))).collect();
+    let bar = |hour: i64| Bar {
+        from: text::short(&Timestamp(BEGIN + hour * HOUR).to_string()),
+        counts: vec![(hour * 7 % 19).unsigned_abs(), (hour * 5 % 7).unsigned_abs()],
+        address: Some("/design".to_owned()),
+    };
+    let parts = vec!["Inbox".to_owned(), "Junk".to_owned()];
+    let over_time = TimeChart { parts, bars: (0..30).map(bar).collect(), unit: "1 h".to_owned() };
     let places = [(LocationKind::Inbox, 80), (LocationKind::Junk, 15), (LocationKind::DeletedItems, 5)].into();
-    html! { (chart::outcomes(&counts)) (chart::timeline(&by_hour)) (chart::locations(&places)) }
+    html! { (chart::outcomes(&counts)) (over_time.draw()) (chart::locations(&places)) }
 }
 
 fn messages() -> Markup {

@@ -22,6 +22,8 @@ mod investigations;
 mod layout;
 mod listing;
 mod message;
+mod narrowed;
+mod over_time;
 mod passkey;
 mod pasted;
 mod pending;
@@ -40,6 +42,7 @@ mod sign_in;
 mod start;
 mod terms;
 mod upload;
+mod views;
 mod vote;
 
 use axum::Router;

@@ -11,6 +11,8 @@ use crate::design::filter_bar;
 use crate::design::words::spoken;
 use crate::problem::Problem;
 
+/// The input of the page's number.
+pub(super) const PAGE: &str = "page";
 /// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
 const FIELDS: [(&str, &str, &str); 19] = [
     ("from", "From address", "payroll@evil.example"),

@@ -1,4 +1,4 @@
-//! The results of a search as a CSV file: the messages that the page Search lists.
+//! The results of a search as a CSV file: the messages that the page Search lists, or all rows of a view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use clawback_model::Target;
 use super::csv_file::{attachment, in_pieces};
 use super::fields::Asked;
 use super::shown::Shown;
-use super::{query, search};
+use super::views::View;
+use super::{query, search, views};
 use crate::access::Caller;
 use crate::center::Center;
 use crate::problem::Problem;
@@ -42,6 +43,20 @@ pub(crate) async fn csv(State(center): State<Center>, caller: Caller, Asked(quer
     let end = search.end(Duration::MAX).await.ok_or_else(Problem::internal)?;
     if let Err(problem) = &end.found {
         return Err(problem.clone().into());
+    }
+    if let (Some(view), Ok(found)) = (View::of(&query), &end.found) {
+        let (head, records) = views::records(view, &found.tally);
+        let (most, records) = (records.len(), Arc::new(records));
+        let rows = in_pieces(head, most, PIECE, move |at: Option<usize>, most| {
+            let (records, from) = (Arc::clone(&records), at.unwrap_or(0));
+            async move {
+                let rest = records.get(from..).unwrap_or_default();
+                let rows: Vec<_> = rest.iter().take(most as usize).cloned().collect();
+                let next = (rows.len() < rest.len()).then_some(from + rows.len());
+                Ok((rows, next))
+            }
+        });
+        return Ok(attachment(&format!("{}.csv", view.word()), rows));
     }
     let rows = in_pieces(HEAD.map(str::to_owned).to_vec(), search::SHOWN, PIECE, move |at: Option<usize>, most| {
         let end = Arc::clone(&end);

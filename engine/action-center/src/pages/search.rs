@@ -16,8 +16,10 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
+use super::query::PAGE;
 use super::shown::Shown;
-use super::{findings, layout, query, searching, upload};
+use super::views::View;
+use super::{findings, layout, over_time, query, searching, upload, views};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
@@ -46,8 +48,6 @@ const ROWS: usize = 100;
 const NAMED: usize = 80;
 /// Messages that can be selected one by one, or left out of all.
 const MOST_TICKS: usize = 100;
-/// The input of the page's number.
-pub(super) const PAGE: &str = "page";
 /// The field of the form that names the message to be read.
 pub(super) const VIEW: &str = "view";
 const COLUMNS: [Column; 9] = [
@@ -169,6 +169,7 @@ fn results(
         Ok(plan) => plan,
         Err(reason) => return toast::problem(reason.to_string()),
     };
+    let view = View::of(query).filter(|_| total > 0);
     let list = html! {
         section aria-label="Results" {
             h2 { (counted(total, "message")) " in " (counted(plan.facts.mailboxes, "mailbox")) }
@@ -180,14 +181,20 @@ fn results(
             @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
             (findings::of_search(&plan.facts))
             @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (text::mail(obstacle)) } }
+            @if !found.obstacles.is_empty() && found.mailboxes_checked < plan.facts.mailboxes {
+                p .quiet { (number(found.mailboxes_checked)) " of " (counted(plan.facts.mailboxes, "mailbox")) " looked at for what cannot be done." }
+            }
             @if plan.facts.vips > 0 { (toast::warning(format!("{} in mailboxes of VIPs.", counted(plan.facts.vips, "message")))) }
-            @if total > 0 { details { summary { "When and where" }
-                (chart::timeline(&found.by_hour))
+            @if total > 0 { details open[query.filled(over_time::SPLIT).is_some()] { summary { "When and where" }
+                (over_time::chart(query, &found.tally))
                 (chart::locations(&found.by_location))
                 @if found.by_mailbox.len() > 1 { h3 { "By mailbox" } (chart::mailboxes(&found.by_mailbox, MAILBOXES)) }
             } }
+            @if total > 0 { (views::choice(query, total)) }
         }
-        @if total == 0 {
+        @if let Some(view) = view {
+            (views::table(view, query, &found.tally, query.filled(PAGE).and_then(|page| page.parse().ok())))
+        } @else if total == 0 {
             (empty(Icon::Search, "No messages match", "Take a condition away, or give a longer time or a shorter part of the subject."))
         } @else {
             @let page = Rows::of(query, found.sample.len());
@@ -199,7 +206,7 @@ fn results(
         }
     };
     html! {
-        @if total == 0 { (list) } @else {
+        @if total == 0 || view.is_some() { (list) } @else {
             form method="post" action="/search/submit" {
                 (layout::form_token(frame))
                 @for (name, value) in query::inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
@@ -370,6 +377,7 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
             (field::choice("severity", "Severity", None, &severities, sent.filled("severity").unwrap_or("high")))
             (field::lines("description", "Description", sent.get("description"), 2_000))
             p .hint { "For fewer messages, the playbook " a href="/playbooks/manual" { "manual" } " may need no approval: then they are acted on at once." }
+            p .quiet.at-pane role="status" data-selected {}
             button data-act data-total=(submitted) data-most=(MOST_TICKS) { "Submit" }
         }
     }

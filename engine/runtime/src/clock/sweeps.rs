@@ -94,7 +94,7 @@ async fn search(site: &Arc<Site>, first: &Remediation, last: bool) -> Result<Sea
     }
     let header = planning::header(site, &request, &bound)?;
     let input =
-        PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0, names: None };
+        PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0, noted: None };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     // Only the number counts: the follow-up makes a plan of its own.
     let counting = async { while pages.recv().await.is_some() {} };

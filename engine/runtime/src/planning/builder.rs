@@ -11,7 +11,7 @@ use clawback_model::{
 use clawback_scripting::SECOPS_MAILBOXES;
 use tokio::sync::mpsc;
 
-use super::input::{Hit, Names, PlanInput, Planned};
+use super::input::{Hit, Noted, PlanInput, Planned};
 use crate::error::Error;
 use crate::site::Site;
 
@@ -41,7 +41,7 @@ pub(crate) struct PlanBuilder<'a> {
     keeps_out_secops: bool,
     /// The messages found by sender, if the senders' copies are to be added.
     pub(crate) senders: Option<Senders>,
-    names: Option<&'a Names>,
+    noted: Option<&'a Noted>,
 }
 
 impl<'a> PlanBuilder<'a> {
@@ -64,7 +64,7 @@ impl<'a> PlanBuilder<'a> {
             // A report would remove itself, which is evidence.
             keeps_out_secops: input.request.reported,
             senders: input.request.delete_senders_copy.then(BTreeMap::new),
-            names: input.names,
+            noted: input.noted,
         }
     }
 
@@ -112,8 +112,8 @@ impl<'a> PlanBuilder<'a> {
             let sent = senders.entry(message.from_address.to_lowercase()).or_default();
             sent.insert((message.reference.message_id.clone(), message.subject.clone()));
         }
-        if let Some(names) = self.names {
-            names.note(self.next_seq, &message.from_name);
+        if let Some(noted) = self.noted {
+            noted.note(self.next_seq, &message);
         }
         // A search found it, so there is no earlier place on record, as for an undo: it is restored to the inbox.
         let former = (self.action == Action::Restore)

@@ -11,9 +11,10 @@ use tokio::sync::mpsc;
 
 use super::approval::approval_for;
 use super::header::header;
-use super::input::{Names, PlanInput, Planned};
+use super::input::{Noted, PlanInput, Planned};
 use super::left_out;
 use super::search::search;
+use super::tally::Tally;
 use crate::error::Error;
 use crate::intake::bind;
 use crate::progress::Observer;
@@ -33,6 +34,8 @@ pub struct DryRun {
     pub left_out: Option<BTreeMap<LocationKind, u64>>,
     /// What the stores say against the action, for the first mailboxes of the plan: a sentence each.
     pub obstacles: Vec<String>,
+    /// How many mailboxes these were.
+    pub mailboxes_checked: u64,
     /// The votes that it would need.
     pub approval: Option<ApprovalRule>,
     /// The first targets.
@@ -45,6 +48,8 @@ pub struct DryRun {
     pub by_hour: BTreeMap<Timestamp, u64>,
     /// The number of targets by mailbox.
     pub by_mailbox: BTreeMap<Arc<str>, u64>,
+    /// All targets, to be counted.
+    pub tally: Tally,
 }
 
 /// The unit of [`DryRun::by_hour`].
@@ -57,18 +62,19 @@ const MAILBOXES_CHECKED: usize = 5;
 pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer: &Observer) -> Result<DryRun, Error> {
     let bound = Arc::new(bind(site, &request)?);
     let header = header(site, &request, &bound)?;
-    let names = Names::new(sample);
+    let noted = Noted::new(sample);
     let input = PlanInput {
         request: &request,
         bound: Arc::clone(&bound),
         header: &header,
         outage_pauses: 0,
-        names: Some(&names),
+        noted: Some(&noted),
     };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     let mut shown = Vec::new();
     let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
     let mut by_mailbox = BTreeMap::new();
+    let mut tally = Tally::default();
     let mut some_mailboxes = BTreeSet::new();
     let looking = async {
         while let Some(page) = pages.recv().await {
@@ -76,6 +82,7 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
                 if some_mailboxes.len() < MAILBOXES_CHECKED {
                     some_mailboxes.insert((Arc::clone(&target.store), Arc::clone(&target.mailbox)));
                 }
+                tally.add(target);
                 *by_location.entry(target.location.kind).or_default() += 1;
                 *by_hour.entry(target.received_at.in_whole(HOUR)).or_default() += 1;
                 *by_mailbox.entry(Arc::clone(&target.mailbox)).or_default() += 1;
@@ -94,6 +101,8 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
         Planned::Refused(reason) => (Err(reason), None),
     };
     let searched = plan.as_ref().ok().and_then(|plan| plan.facts.searched).unwrap_or_default();
+    let (names, content) = noted.found();
+    tally.content = content;
     let obstacles = obstacles(site, request.action, &some_mailboxes).await;
     Ok(DryRun {
         plan,
@@ -102,11 +111,13 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
         left_out,
         obstacles,
         approval,
+        mailboxes_checked: some_mailboxes.len() as u64,
         sample: shown,
-        names: names.found(),
+        names,
         by_location,
         by_hour,
         by_mailbox,
+        tally,
     })
 }
 

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clawback_model::{ClusterBy, Message, PlanHeader, PlanParts, PlanSummary, Request, StopReason};
 use clawback_playbooks::Bound;
 
+use super::tally::Content;
+
 /// The result of a search.
 #[expect(clippy::large_enum_variant, reason = "there is one value per search")]
 pub(crate) enum Planned {
@@ -23,36 +25,37 @@ pub(crate) struct PlanInput<'a> {
     /// How many times mailboxes whose store does not answer are searched again after `Tuning::outage_pause`. 0 if a
     /// person waits.
     pub(crate) outage_pauses: u64,
-    /// Where display names go that a plan does not keep; `None` if nobody looks at them.
-    pub(crate) names: Option<&'a Names>,
+    /// Where goes what a plan does not keep; `None` if nobody looks at it.
+    pub(crate) noted: Option<&'a Noted>,
 }
 
 /// Longest display name that is shown, in characters.
 const LONGEST_NAME: usize = 200;
 
-/// The display names of the senders of the first targets, by the number of the target.
+/// What a dry run notes of messages that a plan does not keep.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct Noted {
     most: usize,
-    found: Mutex<BTreeMap<u32, String>>,
+    found: Mutex<(BTreeMap<u32, String>, Content)>,
 }
 
-impl Names {
-    /// For at most so many targets.
+impl Noted {
+    /// With the display names of at most so many senders.
     pub(crate) fn new(most: usize) -> Self {
         Self { most, found: Mutex::default() }
     }
 
-    pub(crate) fn note(&self, seq: u32, name: &str) {
-        let name = name.trim();
-        if seq as usize >= self.most || name.is_empty() {
-            return;
-        }
+    pub(crate) fn note(&self, seq: u32, message: &Message) {
+        let name = message.from_name.trim();
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.insert(seq, name.chars().take(LONGEST_NAME).collect());
+        if (seq as usize) < self.most && !name.is_empty() {
+            found.0.insert(seq, name.chars().take(LONGEST_NAME).collect());
+        }
+        found.1.add(seq, message);
     }
 
-    pub(crate) fn found(self) -> BTreeMap<u32, String> {
+    /// Returns the display names by the number of the target, and what was read of the content.
+    pub(crate) fn found(self) -> (BTreeMap<u32, String>, Content) {
         self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

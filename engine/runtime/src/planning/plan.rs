@@ -61,7 +61,7 @@ async fn fill(
     let bound = Arc::new(bind(site, request)?);
     let header = header(site, request, &bound)?;
     site.history.keep_texts(&remediation.id, lease, &texts(site, &bound)).await?;
-    let input = PlanInput { request, bound: Arc::clone(&bound), header: &header, outage_pauses, names: None };
+    let input = PlanInput { request, bound: Arc::clone(&bound), header: &header, outage_pauses, noted: None };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
     // Owns the receiving end: if writing fails, the search must not wait for capacity forever.
     let writing = async move {

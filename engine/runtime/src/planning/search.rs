@@ -44,7 +44,7 @@ pub(crate) async fn search(
         bound,
         header: input.header,
         outage_pauses: input.outage_pauses,
-        names: input.names,
+        noted: input.noted,
     };
     let mut plan = PlanBuilder::new(site, input, pages);
     for root in common {

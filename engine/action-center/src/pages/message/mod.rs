@@ -77,9 +77,9 @@ pub(crate) async fn read_found(State(center): State<Center>, caller: Caller, fie
     let mut sent: Vec<(String, String)> =
         query::inputs(&fields).pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     sent.push((search::VIEW.to_owned(), fields.get(search::VIEW).to_owned()));
-    if let Some(page) = fields.filled(search::PAGE).filter(|page| page.parse::<usize>().is_ok()) {
-        conditions = format!("{conditions}&{}={page}", search::PAGE);
-        sent.push((search::PAGE.to_owned(), page.to_owned()));
+    if let Some(page) = fields.filled(query::PAGE).filter(|page| page.parse::<usize>().is_ok()) {
+        conditions = format!("{conditions}&{}={page}", query::PAGE);
+        sent.push((query::PAGE.to_owned(), page.to_owned()));
     }
     let place = Place {
         section: "/search",
