@@ -20,6 +20,8 @@ pub(super) const SPLIT: &str = "split";
 const PARTS: usize = 5;
 /// Most bars.
 const BARS: i64 = 48;
+/// Fewest bars, so that one busy hour does not fill the chart: the time before it is empty.
+const FEWEST: i64 = 24;
 const HOUR: i64 = 3_600_000_000;
 /// Lengths of a bar in hours; beyond the last one, multiples of it.
 const LENGTHS: [i64; 9] = [1, 2, 3, 6, 12, 24, 48, 168, 720];
@@ -94,8 +96,9 @@ fn drawn(query: &Fields, tally: &Tally, split: Split) -> TimeChart {
         return TimeChart { parts: Vec::new(), bars: Vec::new(), unit: String::new() };
     };
     let each = length(last - first + 1);
-    let begin = first.div_euclid(each);
-    let many = usize::try_from(last.div_euclid(each) - begin + 1).unwrap_or(1);
+    let end = last.div_euclid(each);
+    let begin = first.div_euclid(each).min(end - FEWEST + 1);
+    let many = usize::try_from(end - begin + 1).unwrap_or(1);
     let mut sums: HashMap<u32, u64> = HashMap::new();
     for row in &tally.rows {
         *sums.entry(split.key(row)).or_default() += 1;

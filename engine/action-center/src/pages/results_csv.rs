@@ -45,6 +45,9 @@ pub(crate) async fn csv(State(center): State<Center>, caller: Caller, Asked(quer
         return Err(problem.clone().into());
     }
     if let (Some(view), Ok(found)) = (View::of(&query), &end.found) {
+        if let Err(reason) = &found.plan {
+            return Err(Problem::bad_request(reason.to_string()).into());
+        }
         let (head, records) = views::records(view, &found.tally);
         let (most, records) = (records.len(), Arc::new(records));
         let rows = in_pieces(head, most, PIECE, move |at: Option<usize>, most| {

@@ -16,7 +16,11 @@ pub(super) const WHOLE: u64 = 15 * 1024 * 1024;
 /// The most messages in one call, and the most bytes of them.
 const AT_ONCE: (usize, u64) = (500, 8 * 1024 * 1024);
 
-/// A message with the judgement on it. Of its features only [`Features::cut`] is kept, as a page of them can be large.
+/// Most links, and most attachments, that are kept of a message: a page of features can be large.
+const KEPT: usize = 50;
+
+/// A message with the judgement on it. Of its features only the first links and attachments and [`Features::cut`] are
+/// kept: they are counted, and nothing is decided by them.
 pub(super) struct Judged {
     pub(super) message: Message,
     pub(super) judgement: Judgement,
@@ -50,7 +54,14 @@ impl Judged {
             _ => None,
         };
         if let Some(features) = &mut self.message.features {
-            **features = Features { cut: std::mem::take(&mut features.cut), ..Features::default() };
+            let (mut links, mut attachments) = if is_kept {
+                (std::mem::take(&mut features.links), std::mem::take(&mut features.attachments))
+            } else {
+                (Vec::new(), Vec::new())
+            };
+            links.truncate(KEPT);
+            attachments.truncate(KEPT);
+            **features = Features { cut: std::mem::take(&mut features.cut), links, attachments, ..Features::default() };
         }
     }
 }

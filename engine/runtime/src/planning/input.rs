@@ -51,7 +51,7 @@ impl Noted {
         if (seq as usize) < self.most && !name.is_empty() {
             found.0.insert(seq, name.chars().take(LONGEST_NAME).collect());
         }
-        found.1.add(seq, message);
+        found.1.note(seq, message);
     }
 
     /// Returns the display names by the number of the target, and what was read of the content.

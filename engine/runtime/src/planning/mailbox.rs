@@ -171,7 +171,6 @@ impl Found {
                     let why = format!("it is in the plan, and which other values of `any` it has is not known: {why}");
                     self.facts.unseen(kind, 1, which(&message), why);
                 }
-                let message = Message { features: None, ..message };
                 self.hits.push(Hit { message, script_failed: false, reason, tag, clusters });
             }
             Judgement::Unmatched { .. } => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use clawback_model::{LinkKind, LocationKind, Message, Target, Timestamp, campaign_subject};
+use clawback_model::{Features, LinkKind, LocationKind, Message, Target, Timestamp, campaign_subject};
 
 /// Longest text that is counted by, in characters.
 const LONGEST: usize = 300;
@@ -92,33 +92,39 @@ impl Tally {
 
 impl Content {
     /// Adds what is known of the message of this number.
-    pub(super) fn add(&mut self, row: u32, message: &Message) {
-        let features = message.features.as_deref();
-        self.examined += u64::from(features.is_some());
-        if let Some(features) = features {
-            let mut hosts: Vec<&str> = features
-                .links
-                .iter()
-                .filter(|link| link.kind == LinkKind::Web)
-                .map(|link| link.host.as_str())
-                .collect();
-            hosts.sort_unstable();
-            hosts.dedup();
-            for host in hosts.into_iter().filter(|host| !host.is_empty()) {
-                let number = self.texts.number(host);
-                self.is_cut |= !pushed(&mut self.hosts, (row, number));
-            }
+    pub(super) fn note(&mut self, row: u32, message: &Message) {
+        match message.features.as_deref() {
+            Some(features) => self.add(row, features),
+            None => self.add_attachments(row, message.attachments.iter().map(String::as_str).collect()),
         }
-        let examined =
-            features.into_iter().flat_map(|features| &features.attachments).filter_map(|one| one.names.first());
-        let mut names: Vec<&str> = examined.chain(&message.attachments).map(String::as_str).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names.into_iter().filter(|name| !name.is_empty()) {
+    }
+
+    /// Adds the message of this number, which was examined.
+    fn add(&mut self, row: u32, features: &Features) {
+        self.examined += 1;
+        let of_web = features.links.iter().filter(|link| link.kind == LinkKind::Web);
+        for host in once(of_web.map(|link| link.host.as_str()).collect()) {
+            let number = self.texts.number(host);
+            self.is_cut |= !pushed(&mut self.hosts, (row, number));
+        }
+        let names = features.attachments.iter().filter_map(|one| one.names.first());
+        self.add_attachments(row, names.map(String::as_str).collect());
+    }
+
+    fn add_attachments(&mut self, row: u32, names: Vec<&str>) {
+        for name in once(names) {
             let number = self.texts.number(name);
             self.is_cut |= !pushed(&mut self.attachments, (row, number));
         }
     }
+}
+
+/// Each text once, without empty ones.
+fn once(mut texts: Vec<&str>) -> Vec<&str> {
+    texts.retain(|text| !text.is_empty());
+    texts.sort_unstable();
+    texts.dedup();
+    texts
 }
 
 fn pushed(all: &mut Vec<(u32, u32)>, pair: (u32, u32)) -> bool {
@@ -127,4 +133,48 @@ fn pushed(all: &mut Vec<(u32, u32)>, pair: (u32, u32)) -> bool {
         all.push(pair);
     }
     has_room
+}
+
+#[cfg(test)]
+mod tests {
+    use clawback_model::{Attachment, Hyperlink};
+
+    use super::*;
+
+    fn link(kind: LinkKind, host: &str) -> Hyperlink {
+        Hyperlink {
+            kind,
+            host: host.to_owned(),
+            address: String::new(),
+            path_hash: 0,
+            shown_host: String::new(),
+            is_rewritten: false,
+        }
+    }
+
+    #[test]
+    fn a_host_and_a_name_count_once_for_a_message() {
+        let file = |name: &str| Attachment {
+            names: vec![name.to_owned()],
+            media_type: String::new(),
+            size: 1,
+            sha256: String::new(),
+            depth: 0,
+        };
+        let links = ["a.example", "a.example", "b.example", ""].map(|host| link(LinkKind::Web, host));
+        let features = Features {
+            links: links.into_iter().chain([link(LinkKind::Mail, "corp.example")]).collect(),
+            attachments: vec![file("x.zip"), file("x.zip"), file("")],
+            ..Features::default()
+        };
+        let mut content = Content::default();
+        content.add(0, &features);
+        content.add(1, &features);
+        let named = |pairs: &[(u32, u32)]| -> Vec<String> {
+            pairs.iter().map(|(row, text)| format!("{row} {}", content.texts.get(*text))).collect()
+        };
+        assert_eq!(named(&content.hosts), ["0 a.example", "0 b.example", "1 a.example", "1 b.example"]);
+        assert_eq!(named(&content.attachments), ["0 x.zip", "1 x.zip"]);
+        assert!(content.examined == 2 && !content.is_cut);
+    }
 }
