@@ -126,3 +126,24 @@ async fn what_an_event_says_is_no_markup() {
     let page = center.page(&cookie, "/audit").await;
     assert!(!page.text.contains("<b>") && page.text.contains("&lt;b&gt;stop"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn the_newest_checkpoint_is_on_the_page_and_is_a_file() {
+    let desk = desk().await;
+    desk.center.password("ann").await;
+    let cookie = desk.center.sign_in("ann").await;
+    let page = desk.center.page(&cookie, "/audit").await.text;
+    assert!(page.contains("No checkpoint was made yet."), "{page}");
+    assert_eq!(desk.center.page(&cookie, "/audit/checkpoint.txt").await.status, 404);
+
+    let history = desk.center.api.site().history.clone();
+    let (size, root) = history.grow_log().await.unwrap();
+    let note = clawback_runtime::SiteKey::generate("corp.example/log", &[1; 32]).unwrap().0.sign(size, root);
+    history.keep_head(size, &note, super::NOON).await.unwrap();
+    let page = desk.center.page(&cookie, "/audit").await.text;
+    assert!(page.contains("corp.example/log") && page.contains(&format!("<dd>{size}</dd>")), "{page}");
+    let file = desk.center.page(&cookie, "/audit/checkpoint.txt").await;
+    assert_eq!((file.status, &file.text), (200, &note.to_string()));
+    assert_eq!(file.header("content-disposition"), "attachment; filename=\"checkpoint.txt\"");
+    assert_eq!(desk.center.page("", "/audit/checkpoint.txt").await.status, 303, "it takes a session");
+}

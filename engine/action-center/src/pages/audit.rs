@@ -1,4 +1,4 @@
-//! Audit: the check of the history, its events, refused requests, and the kill switch.
+//! Audit: the check of the history, its checkpoints and events, refused requests, and the kill switch.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
@@ -6,6 +6,7 @@ use clawback_model::{Permission, visible};
 use clawback_store::Verified;
 use maud::{Markup, html};
 
+use super::checkpoints;
 use super::events;
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
@@ -59,6 +60,7 @@ async fn show(center: &Center, frame: &Frame, query: &Fields, result: Option<Res
             },
             Some(Err(broken)) => p .problem role="alert" { "The history is broken: " (visible(broken)) },
         }
+        (checkpoints::section(center, &head).await?)
         (events::list(center, query).await?)
         @if frame.may(Permission::Administer) { (switch(frame)) (refusals(center, frame).await?) }
     };

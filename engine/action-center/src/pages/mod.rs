@@ -5,6 +5,7 @@
 mod alerts;
 mod assets;
 mod audit;
+mod checkpoints;
 mod clusters;
 mod connectors;
 mod csv_file;
@@ -100,6 +101,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/first-password", post(people::set_password))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/audit/events.csv", get(events::csv))
+        .route("/audit/checkpoint.txt", get(checkpoints::file))
         .route("/halt", post(audit::halt))
         .route("/settings", get(settings::page))
         .route("/first-steps", get(first_steps::page))
