@@ -164,10 +164,12 @@ pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Ne
         Err(Outside { expired: Some(session), .. }) if target.is_page() => {
             Ok(sign_in_silently(center, &session, &target, &headers).await)
         }
-        Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !target.is_api() => Ok(to_sign_in(&target)),
+        Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !target.is_api() => {
+            Ok(to_sign_in(&target, &headers))
+        }
         Err(Outside { problem, who, .. }) if problem.status == 401 => {
             let problem = refused(center, who.as_deref(), &target, problem).await;
-            if target.is_api() { Err(problem.into()) } else { Ok(to_sign_in(&target)) }
+            if target.is_api() { Err(problem.into()) } else { Ok(to_sign_in(&target, &headers)) }
         }
         Err(Outside { problem, .. }) => Ok(problem.into_response()),
     }
@@ -332,12 +334,15 @@ async fn note(center: &Center, known: Option<&str>, target: &RequestTarget, prob
     refusal_log::note(center, &Refused { known, named: None, source: *source, method, uri, problem }).await;
 }
 
-/// Redirects to the sign-in page, which then leads back to the requested address.
-fn to_sign_in(target: &RequestTarget) -> Response {
-    if target.method != Method::GET {
-        return Redirect::to("/sign-in").into_response();
+/// Redirects to the sign-in page, which then leads back to the requested address. After a form it says that nothing was
+/// done, and leads back to the page of the form.
+fn to_sign_in(target: &RequestTarget, headers: &HeaderMap) -> Response {
+    if target.method == Method::GET {
+        return Redirect::to(&format!("/sign-in?next={}", target.next())).into_response();
     }
-    Redirect::to(&format!("/sign-in?next={}", target.next())).into_response()
+    let referer = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok()?.parse::<Uri>().ok());
+    let page = referer.as_ref().and_then(|referer| referer.path_and_query()).map_or("/", |page| page.as_str());
+    Redirect::to(&format!("/sign-in?unsent=yes&next={}", encoded(page))).into_response()
 }
 
 /// Signs in silently. If the session from the identity provider has expired by its age, the browser is redirected to
@@ -347,7 +352,7 @@ fn to_sign_in(target: &RequestTarget) -> Response {
 async fn sign_in_silently(center: &Center, session: &Digest, target: &RequestTarget, headers: &HeaderMap) -> Response {
     let is_gone_to = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
     if !is_gone_to || center.settings().oidc.is_none() {
-        return to_sign_in(target);
+        return to_sign_in(target, headers);
     }
     match session::forget(center, session).await {
         Ok(()) => Redirect::to(&format!("/sign-in/oidc?next={}", target.next())).into_response(),

@@ -92,6 +92,16 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.sees("Approval ID: A-").await;
     browser.sees("Pending approval").await;
     is_clean(&browser).await;
+    // A session that ends while the form is filled in.
+    browser.go(&format!("{address}/search?from=eve%40evil.example")).await;
+    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
+    browser.client.delete_all_cookies().await.unwrap();
+    browser.click("button[name=investigate]").await;
+    browser.sees("nothing was done").await;
+    browser.fill("name", "ann").await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
     browser.press("Sign out").await;
 
     sign_in(&browser, address, "ben").await;

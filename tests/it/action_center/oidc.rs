@@ -98,7 +98,7 @@ async fn after_some_hours_the_provider_determines_the_roles_again() {
     assert_eq!((fetched.status, fetched.header("location")), (303, "/sign-in?next=/history%3Fname%3Da"));
     assert_eq!(desk.center.page(&cookie, "/api/v1/remediations").await.status, 401);
     let posted = desk.center.form(&cookie, "/connectors", "").await;
-    assert_eq!((posted.status, posted.header("location")), (303, "/sign-in"));
+    assert_eq!((posted.status, posted.header("location")), (303, "/sign-in?unsent=yes&next=/"));
     // A user who keeps working is redirected to the provider, once.
     let gone = go(&desk, &cookie, "/history?name=a").await;
     assert_eq!((gone.status, gone.header("location")), (303, "/sign-in/oidc?next=/history%3Fname%3Da"));

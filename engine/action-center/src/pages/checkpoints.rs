@@ -26,13 +26,13 @@ pub(super) async fn section(center: &Center, head: &Head) -> Result<Markup, Prob
             code { "clawback proof ID" } "." }
         @match &newest {
             None => p .note { "No checkpoint was made yet." },
-            Some((size, note)) => {
+            Some((covered, text)) => {
                 (facts::list(&[
-                    ("Events covered", html! { (number(*size)) }),
-                    ("Events since", html! { (number(since(*size))) }),
+                    ("Events covered", html! { (number(*covered)) }),
+                    ("Events since", html! { (number(since(*covered))) }),
                     ("Verification key", html! { @if let Some(key) = &site.signer { code .digest { (visible(&key.to_string())) } } }),
                 ]))
-                pre tabindex="0" { code { @for line in note.lines() { (visible(line)) "\n" } } }
+                pre tabindex="0" { code { @for line in text.lines() { (visible(line)) "\n" } } }
                 p { a .button.plain href="/audit/checkpoint.txt" { "Download checkpoint" } }
             }
         }

@@ -34,7 +34,12 @@ const LONGEST_ANSWER: usize = 200;
 pub(crate) async fn page(State(center): State<Center>, Asked(query): Asked) -> Shown {
     let oidc = center.settings().oidc.as_deref();
     let nobody = oidc.is_none() && !center.site().history.has_accounts().await?;
-    Ok(layout::plain("Sign in", &form(query.get("next"), "", oidc, None, nobody)))
+    let form = form(query.get("next"), "", oidc, None, nobody);
+    let body = html! {
+        @if query.has("unsent") { (toast::warning("You were signed out before the form was sent, so nothing was done. Sign in to return to its page.")) }
+        (form)
+    };
+    Ok(layout::plain("Sign in", &body))
 }
 
 fn form(next: &str, name: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) -> Markup {
