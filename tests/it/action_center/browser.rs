@@ -52,6 +52,31 @@ async fn is_clean(browser: &Chromium) {
     assert_eq!(foreign.len(), 1, "only our own script is on the page: {foreign:?}");
 }
 
+/// A session that ends while a form is filled in.
+async fn session_ends(browser: &Chromium, address: &str, messages: usize) {
+    browser.go(&format!("{address}/search?from=eve%40evil.example")).await;
+    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
+    browser.client.delete_all_cookies().await.unwrap();
+    browser.click("button[name=investigate]").await;
+    browser.sees("nothing was done").await;
+    browser.fill("name", "ann").await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
+}
+
+/// The shortcuts of the page Help.
+async fn shortcuts(browser: &Chromium) {
+    browser.keys("gh").await;
+    browser.sees("Soft delete").await;
+    browser.keys("?").await;
+    browser.sees("Keyboard").await;
+    browser.keys("gs").await;
+    browser.sees("Searching changes nothing").await;
+    browser.keys("/").await;
+    assert_eq!(browser.run("return document.activeElement.tagName").await, "INPUT");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn analysts_and_approvers_do_the_whole_job() {
     let folder = tempfile::tempdir().unwrap();
@@ -92,16 +117,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.sees("Approval ID: A-").await;
     browser.sees("Pending approval").await;
     is_clean(&browser).await;
-    // A session that ends while the form is filled in.
-    browser.go(&format!("{address}/search?from=eve%40evil.example")).await;
-    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
-    browser.client.delete_all_cookies().await.unwrap();
-    browser.click("button[name=investigate]").await;
-    browser.sees("nothing was done").await;
-    browser.fill("name", "ann").await;
-    browser.fill("password", PASSWORD).await;
-    browser.press("Sign in").await;
-    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
+    session_ends(&browser, address, messages).await;
     browser.press("Sign out").await;
 
     sign_in(&browser, address, "ben").await;
@@ -129,15 +145,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.press("Sign out").await;
 
     sign_in(&browser, address, "ann").await;
-    // By the keyboard alone.
-    browser.keys("gh").await;
-    browser.sees("Soft delete").await;
-    browser.keys("?").await;
-    browser.sees("Keyboard").await;
-    browser.keys("gs").await;
-    browser.sees("Searching changes nothing").await;
-    browser.keys("/").await;
-    assert_eq!(browser.run("return document.activeElement.tagName").await, "INPUT");
+    shortcuts(&browser).await;
     browser.press_tab("History").await;
     browser.click("tbody a").await;
     browser.press("Undo").await;

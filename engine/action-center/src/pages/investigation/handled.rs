@@ -1,16 +1,12 @@
 //! What people record of an investigation: how far they are with its alert, and the incident that it belongs to.
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect};
-use clawback_model::{AlertState, Incident, InvestigationId, Permission, visible_line};
+use clawback_model::{AlertState, Incident, Permission, visible_line};
 use maud::{Markup, html};
 
 use super::super::fields::Fields;
 use super::super::frame::Frame;
 use super::super::layout;
-use super::super::shown::Shown;
 use super::found::Found;
-use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::design::field;
@@ -57,24 +53,14 @@ pub(super) fn form(frame: &Frame, found: &Found, tab: &str, sent: &Fields) -> Ma
     }
 }
 
-/// Carries out a form of the page. What is refused is said on it.
-pub(crate) async fn record(
-    State(center): State<Center>,
-    Path((id, verb)): Path<(String, String)>,
-    caller: Caller,
-    fields: Fields,
-) -> Shown {
-    let frame = Frame::load(&center, caller).await?;
-    let id: InvestigationId = word("id", &id)?;
-    let found = Found::load(&center, &id).await?;
-    match carry_out(&center, &frame, &found, &verb, &fields).await {
-        Ok(()) => Ok(Redirect::to(&found.tab("alerts")).into_response()),
-        Err(problem) if verb != "incident" && verb != "alert" => Err(problem.into()),
-        Err(problem) => Ok(super::show(&center, &frame, &id, &Fields::default(), &fields, Some(&problem)).await?),
-    }
-}
-
-async fn carry_out(center: &Center, frame: &Frame, found: &Found, verb: &str, fields: &Fields) -> Result<(), Problem> {
+/// Carries out one of the forms.
+pub(super) async fn carry_out(
+    center: &Center,
+    frame: &Frame,
+    found: &Found,
+    verb: &str,
+    fields: &Fields,
+) -> Result<(), Problem> {
     let (api, who, id) = (center.api(), &frame.who, &found.remediation.id);
     match verb {
         "alert" => {

@@ -14,7 +14,7 @@ mod mailboxes;
 mod overview;
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use clawback_model::{InvestigationId, InvestigationStatus, visible};
 use maud::html;
 
@@ -30,8 +30,6 @@ use crate::design::tabs::{Tab, tabs};
 use crate::design::{pill, toast};
 use crate::problem::Problem;
 use found::Found;
-
-pub(crate) use handled::record;
 
 /// The tabs: the word in the address, and the name.
 const TABS: [(&str, &str); 8] = [
@@ -54,6 +52,23 @@ pub(crate) async fn page(
     let frame = Frame::load(&center, caller).await?;
     let id: InvestigationId = word("id", &id)?;
     Ok(show(&center, &frame, &id, &query, &Fields::default(), None).await?)
+}
+
+/// Carries out a form of the page. What is refused is said on it.
+pub(crate) async fn record(
+    State(center): State<Center>,
+    Path((id, verb)): Path<(String, String)>,
+    caller: Caller,
+    fields: Fields,
+) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let id: InvestigationId = word("id", &id)?;
+    let found = Found::load(&center, &id).await?;
+    match handled::carry_out(&center, &frame, &found, &verb, &fields).await {
+        Ok(()) => Ok(Redirect::to(&found.tab("alerts")).into_response()),
+        Err(problem) if verb != "incident" && verb != "alert" => Err(problem.into()),
+        Err(problem) => Ok(show(&center, &frame, &id, &Fields::default(), &fields, Some(&problem)).await?),
+    }
 }
 
 /// The page. After a refused request it says why, and keeps what was `sent`.
