@@ -149,7 +149,7 @@ async fn a_halt_stops_every_node_before_its_next_call_and_work_resumes_after_it(
     let queued = world.submit("mallory@evil.example").await;
     assert!(matches!(node.run(&queued.id).await, Err(Error::Halted(known)) if known == halt));
     let dry = world.api.dry_run(&world.ann, submission("purge", &[("sender", SENDER)]), 1, &silent()).await;
-    assert!(matches!(dry, Err(Error::Halted(_))));
+    assert!(dry.is_ok(), "what changes nothing is not halted: {dry:?}");
     assert_eq!(world.store.acts(), done);
 
     world.api.unhalt(&world.root).await.unwrap();

@@ -23,7 +23,7 @@ async fn first_steps_are_checked_by_what_is_there() {
     assert!(step(&page.text, "A mail store answers").contains("Done"), "{}", page.text);
     assert!(step(&page.text, "Two persons").contains("To do"), "the approvers cannot sign in: {}", page.text);
     assert!(step(&page.text, "A worker runs").contains("To do"), "{}", page.text);
-    assert!(step(&page.text, "Approvers are notified").contains("Optional"), "{}", page.text);
+    assert!(step(&page.text, "Approvers are notified").contains("1 notifier configured"), "{}", page.text);
     assert!(step(&page.text, "A first remediation").contains("To do"), "{}", page.text);
 
     desk.center.password("ann").await;

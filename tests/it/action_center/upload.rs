@@ -171,7 +171,7 @@ async fn only_a_form_of_this_session_is_accepted_and_only_of_those_who_may_submi
     assert!(!desk.center.page(&viewer, "/search").await.text.contains("/search/file"));
     assert_eq!(desk.upload(&viewer, "x.eml", mail.as_bytes(), "").await.status, 403);
     let nobody = desk.center.send(form("", &good, "x.eml", mail.as_bytes(), "")).await;
-    assert_eq!((nobody.status, nobody.header("location")), (303, "/sign-in"));
+    assert_eq!((nobody.status, nobody.header("location")), (303, "/sign-in?unsent=yes&next=/"));
     assert_eq!(desk.remediations().await, json!([]));
 }
 
