@@ -28,7 +28,7 @@ pub fn campaign_pattern(folded: &str) -> String {
         match c {
             NUMBER => pattern.push_str(r"[\pN#]+"),
             ' ' => pattern.push_str(r"\s+"),
-            _ => push_literal(&mut pattern, c),
+            _ => pattern.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         }
     }
     pattern.push('$');
@@ -37,19 +37,7 @@ pub fn campaign_pattern(folded: &str) -> String {
 
 /// Returns the regular expression of exactly this text.
 pub fn exact_pattern(text: &str) -> String {
-    let mut pattern = String::from("^");
-    for c in text.chars() {
-        push_literal(&mut pattern, c);
-    }
-    pattern.push('$');
-    pattern
-}
-
-fn push_literal(pattern: &mut String, c: char) {
-    if c.is_ascii_punctuation() && !matches!(c, '<' | '>') {
-        pattern.push('\\');
-    }
-    pattern.push(c);
+    format!("^{}$", regex::escape(text))
 }
 
 #[cfg(test)]

@@ -163,10 +163,10 @@ impl Remediation {
     /// Returns the remediation after `event`. This is the only place where a status changes.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
         use Status::{Approved, Cancelled, Expired, Failed, InProgress, Paused, PendingApproval, Planning, Queued};
-        let mut next = Self { updated_at: at, ..self.clone() };
         if event.is_note() {
             return Ok(self.noted(event));
         }
+        let mut next = Self { updated_at: at, ..self.clone() };
         match (self.status, event) {
             (Queued | Planning, Event::PlanningStarted) => {
                 next.status = Planning;
