@@ -25,6 +25,7 @@ mod listing;
 mod message;
 mod narrowed;
 mod over_time;
+mod paging;
 mod passkey;
 mod pasted;
 mod pending;

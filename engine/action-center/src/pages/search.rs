@@ -16,6 +16,7 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
+use super::paging::{Rows, pager};
 use super::query::PAGE;
 use super::shown::Shown;
 use super::views::View;
@@ -42,8 +43,6 @@ const MAILBOXES: usize = 20;
 const WAIT: Duration = Duration::from_millis(1_500);
 /// Messages to pick from: the limit of a query with exclusions.
 pub(super) const SHOWN: usize = 1_000;
-/// Rows of a page.
-const ROWS: usize = 100;
 /// Characters of a subject, or of a mailbox, in the name of a box.
 const NAMED: usize = 80;
 /// Messages that can be selected one by one, or left out of all.
@@ -193,13 +192,13 @@ fn results(
             @if total > 0 { (views::choice(query, total)) }
         }
         @if let Some(view) = view {
-            (views::table(view, query, &found.tally, query.filled(PAGE).and_then(|page| page.parse().ok())))
+            (views::table(view, query, &found.tally))
         } @else if total == 0 {
             (empty(Icon::Search, "No messages match", "Take a condition away, or give a longer time or a shorter part of the subject."))
         } @else {
             @let page = Rows::of(query, found.sample.len());
             (table(center, frame, found, page, at, query))
-            (pager(query, page, total))
+            (pager(&format!("/search?{}", query::conditions(query)), page, total, html! { span { "Only messages of this page can be selected." } }))
             @if page.is_last() && total > found.sample.len() as u64 {
                 p .empty { "The first " (number(found.sample.len() as u64)) " are shown. To select single ones, narrow the search; \"all\" means all " (number(total)) "." }
             }
@@ -227,44 +226,6 @@ fn not_searched_for(left_out: &BTreeMap<LocationKind, u64>) -> Markup {
     html! { @if !more.is_empty() {
         (toast::warning(format!("Not included: {}. Choose the location to select these.", more.join(", "))))
     } }
-}
-
-/// The rows of the page that is shown, counted from 0, of so many in all.
-#[derive(Debug, Clone, Copy)]
-struct Rows {
-    page: usize,
-    all: usize,
-}
-
-impl Rows {
-    /// The page that the address names, or the last one.
-    fn of(query: &Fields, all: usize) -> Self {
-        let asked = query.filled(PAGE).and_then(|page| page.parse::<usize>().ok()).unwrap_or(1);
-        Self { page: asked.saturating_sub(1).min(all.saturating_sub(1) / ROWS), all }
-    }
-
-    const fn first(self) -> usize {
-        self.page * ROWS
-    }
-
-    fn end(self) -> usize {
-        self.all.min(self.first() + ROWS)
-    }
-
-    fn is_last(self) -> bool {
-        self.end() == self.all
-    }
-}
-
-/// Which rows are shown, and the ways to the others: they are of the same search.
-fn pager(query: &Fields, rows: Rows, total: u64) -> Markup {
-    let address = |page: usize| format!("/search?{}&{PAGE}={page}", query::conditions(query));
-    html! { @if rows.all > ROWS { div .pager {
-        span { (number(rows.first() as u64 + 1)) " to " (number(rows.end() as u64)) " of " (number(total)) }
-        @if rows.page > 0 { a .button.plain href=(address(rows.page)) { "Previous" } }
-        @if !rows.is_last() { a .button.plain href=(address(rows.page + 2)) { "Next" } }
-        span { "Only messages of this page can be selected." }
-    } } }
 }
 
 fn table(center: &Center, frame: &Frame, found: &DryRun, rows: Rows, now: Timestamp, query: &Fields) -> Markup {

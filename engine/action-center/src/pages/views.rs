@@ -10,6 +10,7 @@ use maud::{Markup, html};
 
 use super::fields::Fields;
 use super::over_time::address;
+use super::paging::{Rows, pager};
 use super::{narrowed, query};
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
@@ -20,8 +21,6 @@ use crate::design::{text, toast};
 
 /// The word of the address that names the view.
 pub(super) const SHOW: &str = "show";
-/// Rows of a page.
-const ROWS: usize = 100;
 
 const SENDERS: [Column; 4] =
     [Column::lead("Sender"), Column::count("Messages"), Column::count("Mailboxes"), Column::time("Latest")];
@@ -189,10 +188,10 @@ pub(super) fn choice(query: &Fields, messages: u64) -> Markup {
 }
 
 /// A page of the view.
-pub(super) fn table(view: View, query: &Fields, tally: &Tally, page: Option<usize>) -> Markup {
+pub(super) fn table(view: View, query: &Fields, tally: &Tally) -> Markup {
     let groups = view.groups(tally);
-    let last = groups.len().saturating_sub(1) / ROWS;
-    let page = page.unwrap_or(1).saturating_sub(1).min(last);
+    let all = groups.len() as u64;
+    let shown = Rows::of(query, groups.len());
     let row = |group: &Group| {
         let name = view.name(tally, group);
         let shown = if view == View::Campaigns {
@@ -211,23 +210,18 @@ pub(super) fn table(view: View, query: &Fields, tally: &Tally, page: Option<usiz
         cells.extend([text::count(group.messages), text::count(group.others), text::time(group.latest)]);
         Row::of(cells)
     };
-    let rows: Vec<Row> = groups.iter().skip(page * ROWS).take(ROWS).map(row).collect();
+    let rows: Vec<Row> = groups.iter().take(shown.end()).skip(shown.first()).map(row).collect();
     let conditions = query::conditions(query);
-    let at = |page: usize| format!("/search?{conditions}&{SHOW}={}&{}={}", view.word(), query::PAGE, page + 1);
     let name = View::ALL.iter().find(|(one, ..)| *one == view).map_or("", |(.., name)| name);
     html! {
         (view.unread(query, tally))
         @if groups.is_empty() {
             (empty(Icon::Search, "Nothing to count", "None is known of the messages found."))
         } @else {
-            p .quiet { (number(groups.len() as u64)) " in all, counted over all results. "
+            p .quiet { (number(all)) " in all, counted over all results. "
                 a href={ "/search.csv?" (conditions) "&" (SHOW) "=" (view.word()) } { "This view as CSV" } }
             (Table::new(name, view.columns(), rows))
-            @if last > 0 { div .pager {
-                span { (number((page * ROWS) as u64 + 1)) " to " (number((page * ROWS + ROWS).min(groups.len()) as u64)) " of " (number(groups.len() as u64)) }
-                @if page > 0 { a .button.plain href=(at(page - 1)) { "Previous" } }
-                @if page < last { a .button.plain href=(at(page + 1)) { "Next" } }
-            } }
+            (pager(&format!("/search?{conditions}&{SHOW}={}", view.word()), shown, all, ""))
         }
     }
 }
