@@ -36,7 +36,7 @@ use self::deadline::{Deadline, Time};
 use self::tools::Name;
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::open::{Session as Site, remediation_id};
+use crate::open::{Session as Site, typed_id};
 
 /// Time-out of a call on standard input and output.
 const TIME_OUT: Duration = Duration::from_mins(10);
@@ -214,7 +214,7 @@ impl Session {
     /// Plans what was proposed, unless a worker of this site already does: one plan after the other. A plan that takes
     /// longer than [`PLANNED_WITHIN`] is made after the answer, so that the agent has the ID in any case.
     async fn plan_here(&self, site: &Site, id: &str) -> Result<Result<(), Failure>, Failure> {
-        let (worker, id) = (Worker::new(Arc::clone(site.site()), silent()), remediation_id(id)?);
+        let (worker, id) = (Worker::new(Arc::clone(site.site()), silent()), typed_id(id)?);
         let (turn, mut stop) = (Arc::clone(&self.planning), self.stop.subscribe());
         let planning = tokio::spawn(async move {
             let _turn = turn.lock().await;

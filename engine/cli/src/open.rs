@@ -1,13 +1,15 @@
 //! Opens a site as the configuration describes it: database, stores, library, notifiers; and authenticates the caller.
 
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{
-    AlertId, ApprovalId, Clock, FeatureRequest, InvestigationId, Principal, RemediationId, THREAD_FIELDS, Timestamp,
+    AlertId, ApprovalId, Clock, FeatureRequest, InvalidId, InvestigationId, Principal, RemediationId, THREAD_FIELDS,
+    Timestamp,
 };
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
@@ -96,13 +98,13 @@ pub(crate) fn any_id(id: &str) -> Result<String, Failure> {
     ];
     match beside.into_iter().find_map(Result::ok) {
         Some(id) => Ok(id),
-        None => Ok(remediation_id(id)?.to_string()),
+        None => Ok(typed_id::<RemediationId>(id)?.to_string()),
     }
 }
 
 /// An ID as it was typed.
-pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
-    id.parse().map_err(|error: clawback_model::InvalidId| Failure::misuse(error.to_string()))
+pub(crate) fn typed_id<T: FromStr<Err = InvalidId>>(id: &str) -> Result<T, Failure> {
+    id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))
 }
 
 /// A site as configured.

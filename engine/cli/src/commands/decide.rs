@@ -9,7 +9,7 @@ use super::{proceed, sign};
 use crate::args::{DecideArgs, Global};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Stores, remediation_id};
+use crate::open::{Stores, typed_id};
 
 pub(crate) async fn run(global: &Global, args: DecideArgs, decision: Decision) -> Result<Exit, Failure> {
     let (verb, stores) = match decision {
@@ -21,7 +21,7 @@ pub(crate) async fn run(global: &Global, args: DecideArgs, decision: Decision) -
     let id = found.remediation.id.as_str();
     // The vote names the plan, so it is refused if the plan changes before the vote is cast.
     let Some(digest) = args.digest.or(found.approval.as_ref().map(|approval| approval.digest)) else {
-        let id = remediation_id(id)?;
+        let id = typed_id(id)?;
         return Err(Error::NotPending { id, status: found.remediation.status }.into());
     };
     let signature = match (&args.key, &found.approval) {
@@ -47,7 +47,7 @@ async fn signed(
 ) -> Result<VoteSignatureJson, Failure> {
     let me: MeJson = client.get(&["me"], &[]).await?;
     let statement = VoteStatement {
-        remediation: &remediation_id(id)?,
+        remediation: &typed_id(id)?,
         plan,
         decision,
         votes: approval.rule.votes,

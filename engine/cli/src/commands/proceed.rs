@@ -8,12 +8,12 @@ use super::{follow, foreground, work};
 use crate::args::Global;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::remediation_id;
+use crate::open::typed_id;
 
 /// Works until the goal is reached, or waits until workers have reached it; prints the remediation.
 pub(super) async fn proceed(global: &Global, client: &Client, id: &str, goal: Goal) -> Result<Exit, Failure> {
     match client.session() {
-        Some(session) => Box::pin(foreground::carry_on(global, session, &remediation_id(id)?, goal)).await,
+        Some(session) => Box::pin(foreground::carry_on(global, session, &typed_id(id)?, goal)).await,
         None => follow::watch(global, client, id, goal).await,
     }
 }
@@ -32,7 +32,7 @@ pub(super) async fn submit(
 /// Prints a remediation that nothing more is done with now. Notifications of its change are sent first, where no server does that.
 pub(super) async fn finish(global: &Global, client: &Client, detail: &DetailJson) -> Result<Exit, Failure> {
     if let Some(session) = client.session() {
-        foreground::give_notice(session, &remediation_id(&detail.remediation.id)?).await;
+        foreground::give_notice(session, &typed_id(&detail.remediation.id)?).await;
     }
     work::print(global, detail)
 }

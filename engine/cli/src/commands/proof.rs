@@ -7,7 +7,7 @@ use crate::args::{Global, ProofArgs};
 use crate::client::Client;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Stores, remediation_id, site_key, witnesses};
+use crate::open::{Stores, site_key, typed_id, witnesses};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: ProofArgs) -> Result<Exit, Failure> {
@@ -16,7 +16,7 @@ pub(crate) async fn run(global: &Global, args: ProofArgs) -> Result<Exit, Failur
     let witnesses = witnesses(&config)?;
     let client = Client::open(global, Stores::None).await?;
     let Some(session) = client.session() else { return Err(crate::here::refused("proof")) };
-    let id = remediation_id(&client.look(&args.id, 0).await?.remediation.id)?;
+    let id = typed_id(&client.look(&args.id, 0).await?.remediation.id)?;
     let proven = session.site().history.prove(&id).await?;
     let cosigned = sign_tree(session.site(), &key, &witnesses, proven.size, proven.root).await?;
     note_witnesses(&witnesses, &cosigned);

@@ -1,14 +1,14 @@
 //! `clawback alerts` and `clawback investigations`: the records of each remediation.
 
 use clawback_action_center::json::{AlertJson, HandlingJson, IncidentJson, InvestigationJson};
-use clawback_model::{AlertId, AlertState, InvalidId, InvestigationId};
+use clawback_model::{AlertId, AlertState, InvestigationId};
 use serde::de::DeserializeOwned;
 
 use super::history::{cursor, filter, query};
 use crate::args::{AlertsCommand, Format, Global, HistoryFilterArgs, InvestigationsCommand};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::Stores;
+use crate::open::{Stores, typed_id};
 use crate::output;
 use crate::table::{Shape, Table};
 use crate::tables::{Alerts, Investigations};
@@ -48,13 +48,13 @@ async fn list<T: Table<Row: DeserializeOwned>>(
 }
 
 async fn alert(global: &Global, id: &str) -> Result<Exit, Failure> {
-    let id: AlertId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
+    let id: AlertId = typed_id(id)?;
     let client = Client::open(global, Stores::None).await?;
     show_alert(global, client.get(&["alerts", id.as_str()], &[]).await?)
 }
 
 async fn handle(global: &Global, id: &str, state: AlertState, owner: Option<String>) -> Result<Exit, Failure> {
-    let id: AlertId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
+    let id: AlertId = typed_id(id)?;
     let client = Client::open(global, Stores::None).await?;
     show_alert(global, client.put(&["alerts", id.as_str(), "handling"], &HandlingJson { state, owner }).await?)
 }
@@ -80,13 +80,13 @@ fn show_alert(global: &Global, found: AlertJson) -> Result<Exit, Failure> {
 }
 
 async fn investigation(global: &Global, id: &str) -> Result<Exit, Failure> {
-    let id: InvestigationId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
+    let id: InvestigationId = typed_id(id)?;
     let client = Client::open(global, Stores::None).await?;
     show_investigation(global, client.get(&["investigations", id.as_str()], &[]).await?)
 }
 
 async fn link(global: &Global, id: &str, incident: Option<String>) -> Result<Exit, Failure> {
-    let id: InvestigationId = id.parse().map_err(|error: InvalidId| Failure::misuse(error.to_string()))?;
+    let id: InvestigationId = typed_id(id)?;
     let client = Client::open(global, Stores::None).await?;
     show_investigation(
         global,
