@@ -73,7 +73,7 @@ pub struct SubmissionJson {
     #[serde(default)]
     #[schema(schema_with = crate::json::words::severity_or_null, required = false)]
     pub severity: Option<String>,
-    /// Default: the playbook's.
+    /// Why it is submitted. Default: the playbook's for a suggestion of a detector, and empty otherwise.
     #[serde(default)]
     pub description: Option<String>,
     /// Where it comes from; default: `api`.

@@ -27,7 +27,7 @@ pub struct Submission {
     pub name: Option<String>,
     /// Default: the playbook's.
     pub severity: Option<Severity>,
-    /// Default: the playbook's.
+    /// Why it is submitted. Default: the playbook's for schedules and detectors, and empty otherwise.
     pub description: Option<String>,
     /// Where it comes from.
     pub source: ActionSource,
@@ -87,7 +87,12 @@ pub fn request(
     Ok(Request {
         name: submission.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| playbook.name().to_owned()),
         severity: submission.severity.unwrap_or_else(|| playbook.severity()),
-        description: submission.description.unwrap_or_else(|| playbook.description().to_owned()),
+        description: match submission.description {
+            Some(description) => description,
+            // It would look like the words of a person who wrote none.
+            None if !automatic => String::new(),
+            None => playbook.description().to_owned(),
+        },
         action: bound.action(),
         delete_senders_copy: bound.delete_senders_copy(),
         source: submission.source,
