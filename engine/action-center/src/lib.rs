@@ -17,6 +17,7 @@ mod attempts;
 mod body;
 mod boxed;
 mod center;
+mod check;
 mod connections;
 mod cookies;
 mod design;

@@ -38,6 +38,7 @@ impl Center {
             .merge(pages::router())
             .route("/remediations/{id}/export", get(api::export))
             .route("/remediations/{id}/plan", get(api::plan))
+            .route("/block-lists/{kind}", get(api::block_list))
             .route("/healthz", get(health))
             .merge(agents.map_or_else(Router::new, |agents| Router::new().route(access::AGENTS, agents.with_state(()))))
             .fallback(nothing)

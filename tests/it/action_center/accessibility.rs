@@ -49,6 +49,10 @@ async fn no_page_keeps_anybody_out() {
             .into_iter()
             .chain([
                 "/playbooks/purge",
+                "/playbook-check?playbook=purge",
+                "/block-lists",
+                "/evidence",
+                "/schedules/sweep-junk-worthy",
                 "/connectors",
                 "/people",
                 "/audit",

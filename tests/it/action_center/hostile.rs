@@ -25,7 +25,7 @@ steps:
 ";
 
 /// Pages that show something of mail, or of what callers sent.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 20] = [
     "/pending",
     "/history?limit=500",
     "/history?limit=500&column=name&column=description&column=inputs&column=requested-by",
@@ -35,6 +35,8 @@ const PAGES: [&str; 18] = [
     "/alerts",
     "/alerts?text=%3Cscript%3E&actor=%22%3E%3Cimg",
     "/people",
+    "/block-lists",
+    "/evidence",
     "/audit",
     "/settings",
     "/first-steps",

@@ -62,7 +62,7 @@ fn views(page: &str) -> Vec<String> {
         .collect()
 }
 
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

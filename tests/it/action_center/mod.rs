@@ -24,6 +24,7 @@ mod searching;
 mod served;
 mod settings;
 mod sign_in;
+mod site;
 mod slow;
 mod starting;
 mod upload;

@@ -1,13 +1,13 @@
 // Keyboard shortcuts: the page /help lists them. They do nothing while a field has the focus, or with Ctrl, Alt or Meta.
-const goTo = { s: "/search", p: "/pending", h: "/history", i: "/investigations", a: "/alerts" };
 let gAt = 0;
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
   const isAfterG = performance.now() - gAt < 1500;
   gAt = 0;
-  if (isAfterG && Object.hasOwn(goTo, event.key)) {
-    location.assign(goTo[event.key]);
+  const section = isAfterG ? document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`) : null;
+  if (section) {
+    section.click();
   } else if (event.key === "g") {
     gAt = performance.now();
   } else if (event.key === "?") {

@@ -31,6 +31,7 @@ use utoipa_axum::routes;
 
 use crate::center::Center;
 
+pub(crate) use block_lists::get as block_list;
 pub(crate) use exports::{export, plan};
 
 #[derive(OpenApi)]

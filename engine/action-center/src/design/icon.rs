@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 /// The icons, each with the path that it is drawn by in a square of 24.
-const PATHS: [(Icon, &str); 22] = [
+const PATHS: [(Icon, &str); 24] = [
     (Icon::Search, "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14ZM20 20l-4-4"),
     (Icon::Clock, "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM12 7v5l3 2"),
     (Icon::List, "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"),
@@ -28,6 +28,8 @@ const PATHS: [(Icon, &str); 22] = [
     (Icon::Down, "M6 9l6 6 6-6"),
     (Icon::Mail, "M3 6h18v13H3ZM3 7l9 6 9-6"),
     (Icon::Sliders, "M4 8h8M16 8h4M14 6v4M4 16h2M10 16h10M8 14v4"),
+    (Icon::Block, "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM6 6l12 12"),
+    (Icon::Archive, "M3 4h18v4H3ZM5 8v12h14V8M10 12h4"),
     (Icon::Swatch, "M4 4h7v7H4ZM13 4h7v7h-7ZM4 13h7v7H4ZM13 13h7v7h-7Z"),
 ];
 
@@ -55,6 +57,8 @@ pub(crate) enum Icon {
     Down,
     Mail,
     Sliders,
+    Block,
+    Archive,
     Swatch,
 }
 

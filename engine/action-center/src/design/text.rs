@@ -39,8 +39,12 @@ pub(crate) fn lines(text: &str) -> Markup {
 
 /// A time to the minute, in UTC, as the side of each page says; the script shows it in the reader's zone, with UTC on hover.
 pub(crate) fn time(at: Timestamp) -> Markup {
-    let exact = at.to_string();
-    html! { time datetime=(exact) title=(utc(&exact)) { (short(&exact)) } }
+    time_of(&at.to_string())
+}
+
+/// The same of a time in RFC 3339.
+pub(crate) fn time_of(exact: &str) -> Markup {
+    html! { time datetime=(exact) title=(utc(exact)) { (short(exact)) } }
 }
 
 /// The same in less room: without the year in the year of `now`, and without the clock in another year.

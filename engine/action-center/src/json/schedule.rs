@@ -110,17 +110,24 @@ impl From<&Slot> for SlotJson {
 }
 
 impl SlotJson {
-    /// The result in words: what its run found, or why it has none.
+    /// The remediation, and the result in words.
     pub fn in_words(&self) -> String {
-        if let Some(remediation) = &self.remediation {
+        match &self.remediation {
+            Some(remediation) => format!("{remediation}: {}", self.result()),
+            None => self.result(),
+        }
+    }
+
+    /// The result in words: what its run found, or why it has none.
+    pub(crate) fn result(&self) -> String {
+        if self.remediation.is_some() {
             let (status, found) = (self.status.as_deref().unwrap_or("removed"), self.submitted.unwrap_or_default());
-            let what = match (status == Status::NothingToDo.as_str(), found, self.searched) {
+            return match (status == Status::NothingToDo.as_str(), found, self.searched) {
                 (true, 0, Some(searched)) => format!("nothing found in {searched} mailboxes"),
                 (true, _, _) => "nothing to do".to_owned(),
                 (false, 0, _) => status.to_owned(),
                 (false, ..) => format!("{status}, {} of {found} messages", self.succeeded.unwrap_or_default()),
             };
-            return format!("{remediation}: {what}");
         }
         let mut words = self.reason.as_deref().unwrap_or_default().to_owned();
         if self.slots > 1 {

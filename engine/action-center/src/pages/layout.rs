@@ -34,9 +34,20 @@ const GROUPS: [(&str, &[Section]); 2] = [
             ("/playbooks", "Playbooks", Icon::Book),
             ("/connectors", "Stores", Icon::Store),
             ("/people", "People", Icon::People),
+            ("/block-lists", "Block lists", Icon::Block),
+            ("/evidence", "Evidence", Icon::Archive),
             ("/audit", "Audit", Icon::Shield),
         ],
     ),
+];
+
+/// The keys that open a section after `g`, with its address and name. `assets/js/keys.js` finds them at the links.
+pub(super) const KEYS: [(&str, &str, &str); 5] = [
+    ("s", "/search", "Search"),
+    ("p", "/pending", "Pending"),
+    ("h", "/history", "History"),
+    ("i", "/investigations", "Investigations"),
+    ("a", "/alerts", "Alerts"),
 ];
 
 /// The sections for administrators: the settings, and the page of components.
@@ -76,8 +87,9 @@ pub(crate) fn page_with(frame: &Frame, tab: &str, title: &str, head: &Markup, bo
 }
 
 fn sections(frame: &Frame, tab: &str) -> Markup {
+    let key = |address: &str| KEYS.iter().find(|(_, section, _)| *section == address).map(|(key, ..)| *key);
     let link = |(address, name, icon): &Section| {
-        html! { li { a href=(address) aria-current=[(*address == tab).then_some("page")] {
+        html! { li { a href=(address) data-key=[key(address)] aria-current=[(*address == tab).then_some("page")] {
             (icon) (name)
             @if *address == "/pending" { " " span #pending-count data-live { @if let Some(count) = frame.pending_label() { span .badge { (count) } } } }
         } } }

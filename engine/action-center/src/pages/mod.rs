@@ -5,11 +5,14 @@
 mod alerts;
 mod assets;
 mod audit;
+mod block_lists;
+mod check;
 mod checkpoints;
 mod clusters;
 mod connectors;
 mod csv_file;
 mod design;
+mod evidence;
 mod events;
 mod fields;
 mod findings;
@@ -41,7 +44,9 @@ mod searching;
 mod settings;
 mod shown;
 mod sign_in;
+mod slots;
 mod start;
+mod sweeps;
 mod terms;
 mod upload;
 mod views;
@@ -88,10 +93,12 @@ pub(crate) fn router() -> Router<Center> {
         .route("/alerts", get(alerts::list))
         .route("/alerts.csv", get(alerts::csv))
         .route("/schedules", get(schedules::page))
+        .route("/schedules/{name}", get(slots::page))
         .route("/schedules/{name}/{verb}", post(schedules::act))
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{name}", get(playbooks::page))
         .route("/playbooks/{name}/start", post(playbooks::start))
+        .route("/playbook-check", get(check::page).post(check::check))
         .route("/connectors", get(connectors::page).post(connectors::check))
         .route("/people", get(people::page).post(people::add))
         .route("/people/roles", post(people::change))
@@ -100,6 +107,9 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
         .route("/people/first-password", post(people::set_password))
+        .route("/block-lists", get(block_lists::page))
+        .route("/evidence", get(evidence::page).post(evidence::verify))
+        .route("/evidence/message", post(evidence::message))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/audit/events.csv", get(events::csv))
         .route("/audit/checkpoint.txt", get(checkpoints::file))

@@ -123,7 +123,11 @@ async fn show(
         } }
     };
     let head = html! { h1 { "Pending" } span #pending-total .quiet data-live { @if !all.is_empty() { (counted(all.len() as u64, "remediation")) } } };
-    let mut response = layout::page_with(frame, "/pending", "Pending", &head, &pane::beside(&list, pane.as_ref()));
+    let title = match frame.pending_label() {
+        Some(many) => format!("({many}) Pending"),
+        None => "Pending".to_owned(),
+    };
+    let mut response = layout::page_with(frame, "/pending", &title, &head, &pane::beside(&list, pane.as_ref()));
     if let Some(problem) = problem {
         layout::of_problem(&mut response, problem);
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use clawback_model::Remediation;
+use clawback_model::{Permission, Remediation};
 use clawback_playbooks::Playbook;
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
@@ -65,7 +65,11 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown 
     }
     let nothing = empty(Icon::Book, "No playbook", "Playbooks are files in the folder `workflows` of this site.");
     let body = html! { (Table::new("Playbooks", &COLUMNS, rows).or(nothing)) };
-    Ok(layout::page(&frame, "/playbooks", "Playbooks", &body))
+    let head = html! {
+        h1 { "Playbooks" }
+        @if frame.may(Permission::Submit) { div .actions { a .button.plain href="/playbook-check" { "Check a text" } } }
+    };
+    Ok(layout::page_with(&frame, "/playbooks", "Playbooks", &head, &body))
 }
 
 /// Its last runs.
@@ -141,6 +145,9 @@ async fn show(
         (Table::new("Inputs", &INPUTS, inputs).or("No inputs."))
         h2 { "Source" }
         pre tabindex="0" { code { (playbook.source()) } }
+        @if frame.may(Permission::Submit) {
+            p { a href={ "/playbook-check?playbook=" (crate::access::encoded(playbook.name())) } { "Edit a copy and check it" } }
+        }
     };
     let mut response = layout::page(frame, "/playbooks", playbook.name(), &body);
     if let Some(problem) = &problem {

@@ -1,4 +1,4 @@
-//! Schedules: which playbooks run, and when.
+//! Schedules: which playbooks run, and when; and the sweeps under way.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
@@ -9,7 +9,8 @@ use maud::{Markup, html};
 use super::frame::Frame;
 use super::layout;
 use super::shown::Shown;
-use crate::access::Caller;
+use super::sweeps;
+use crate::access::{Caller, encoded};
 use crate::center::Center;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
@@ -41,8 +42,8 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         .zip(&lasts)
         .map(|(schedule, last)| {
             let verbs = if schedule.paused { ["resume", "run"] } else { ["pause", "run"] };
-            Row::of([html! { a href={ "/playbooks/" (crate::access::encoded(&schedule.name)) } { (schedule.name) } }, html! { (schedule_state(schedule)) }, html! { code { (schedule.timetable.cron) } }, html! { (schedule.timetable.time_zone) }, html! { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (text::time(at)) } }, html! { @if let Some(slot) = last { (self::slot(slot)) } }, html! { @if controls && !schedule.removed { div .inline { @for verb in &verbs {
-                        form method="post" action={ "/schedules/" (crate::access::encoded(&schedule.name)) "/" (verb) } {
+            Row::of([html! { a href={ "/schedules/" (encoded(&schedule.name)) } { (schedule.name) } }, html! { (schedule_state(schedule)) }, html! { code { (schedule.timetable.cron) } }, html! { (schedule.timetable.time_zone) }, html! { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (text::time(at)) } }, html! { @if let Some(slot) = last { (self::slot(slot)) } }, html! { @if controls && !schedule.removed { div .inline { @for verb in &verbs {
+                        form method="post" action={ "/schedules/" (encoded(&schedule.name)) "/" (verb) } {
                             (layout::form_token(&frame))
                             button .plain.small aria-label={ (verb) " " (schedule.name) } { @match *verb { "pause" => "Pause", "resume" => "Resume", _ => "Run now" } }
                         }
@@ -51,7 +52,10 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         .collect();
     let nothing =
         empty(Icon::Calendar, "No playbook has a schedule", "The trigger `schedule` of a playbook gives it one.");
-    let body = html! { (Table::new("Schedules", &COLUMNS, rows).or(nothing)) };
+    let body = html! {
+        (Table::new("Schedules", &COLUMNS, rows).or(nothing))
+        (sweeps::section(&center).await?)
+    };
     Ok(layout::page(&frame, "/schedules", "Schedules", &body))
 }
 

@@ -89,7 +89,8 @@ async fn show(
         (pill::severity(request.severity))
         div #remediation-actions .actions data-live { (buttons::buttons(frame, found, found.left_to_undo(&undos), head::ran(&retries).next().is_some())) }
     };
-    let title = format!("{} · {}", visible(&request.name), crate::design::words::status(found.status));
+    // The status first: a tab of the browser shows the first words.
+    let title = format!("{} · {}", crate::design::words::status(found.status), visible(&request.name));
     let mut response = layout::page_with(frame, "/history", &title, &head, &body);
     if let Some(problem) = problem {
         layout::of_problem(&mut response, problem);

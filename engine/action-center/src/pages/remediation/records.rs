@@ -132,7 +132,7 @@ pub(super) async fn late_copies(center: &Center, remediation: &Remediation) -> R
             "The step `sweep` of a playbook repeats the search after the remediation has ended.",
         ));
     };
-    let time = |at: &Option<String>| html! { @if let Some(at) = at { time datetime=(at) { (text::short(at)) } } };
+    let time = |at: &Option<String>| at.as_deref().map_or_else(Markup::default, text::time_of);
     Ok(html! { (facts::list(&[
         ("Late copies", html! { strong { (number(sweep.late_copies)) } }),
         ("Searches so far", html! { (number(sweep.looks)) }),
