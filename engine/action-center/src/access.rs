@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 
-use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -11,15 +10,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_model::{Digest, Permission, Principal};
 use clawback_runtime::Error;
-use futures::StreamExt as _;
 
 use crate::center::Center;
 use crate::connections::Slot;
-use crate::message_file::LARGEST_MESSAGE;
+use crate::forms::{Kept, NotOurs, checked_form, elsewhere, is_from_elsewhere, kept};
 use crate::problem::Problem;
 use crate::refusals::Refused;
 use crate::session::{Due, Found};
 use crate::source::Source;
+use crate::unsent::{self, Unsent};
 use crate::{host, oidc, refusal_log, session};
 
 /// Addresses that need no authentication.
@@ -28,14 +27,6 @@ const OPEN: [&str; 5] = ["/sign-in", "/sign-in/oidc", oidc::RETURN, "/healthz", 
 pub(crate) const AGENTS: &str = "/mcp";
 /// The code for a request without any credential, which on a page is not reported as a refusal.
 const SIGNED_OUT: &str = "signed-out";
-/// Largest form, in bytes.
-const LARGEST_FORM: usize = 1 << 20;
-/// The same of a form with a file: a message, and the other fields.
-pub(crate) const LARGEST_FILE_FORM: usize = LARGEST_MESSAGE + (64 << 10);
-/// Bytes at the beginning of a form with a file in which its token must be: it is the first field.
-const FIRST_FIELD: usize = 1 << 10;
-/// Bytes of a form that is too large which are read and dropped: a browser shows the answer only if it could send all.
-const LARGEST_DROPPED: usize = 64 << 20;
 
 /// The authenticated caller, with the token that their forms must carry.
 #[derive(Debug, Clone)]
@@ -101,11 +92,13 @@ pub(crate) struct NotAdmitted {
     pub(crate) problem: Problem,
     /// The cookie to set with the answer.
     pub(crate) cookie: Option<HeaderValue>,
+    /// The form that was not accepted, if it goes back to the browser, and the caller if they are signed in.
+    pub(crate) unsent: Option<Box<(Unsent, Option<Caller>)>>,
 }
 
 impl From<Problem> for NotAdmitted {
     fn from(problem: Problem) -> Self {
-        Self { problem, cookie: None }
+        Self { problem, cookie: None, unsent: None }
     }
 }
 
@@ -158,18 +151,18 @@ pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Ne
             };
             match admitted {
                 Ok(response) => Ok(with_cookie(response, cookie)),
-                Err(problem) => Err(NotAdmitted { problem, cookie }),
+                Err(refused) => Err(NotAdmitted { cookie, ..refused }),
             }
         }
         Err(Outside { expired: Some(session), .. }) if target.is_page() => {
             Ok(sign_in_silently(center, &session, &target, &headers).await)
         }
         Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !target.is_api() => {
-            Ok(to_sign_in(&target, &headers))
+            without_session(problem, &target, request).await
         }
         Err(Outside { problem, who, .. }) if problem.status == 401 => {
             let problem = refused(center, who.as_deref(), &target, problem).await;
-            if target.is_api() { Err(problem.into()) } else { Ok(to_sign_in(&target, &headers)) }
+            if target.is_api() { Err(problem.into()) } else { without_session(problem, &target, request).await }
         }
         Err(Outside { problem, .. }) => Ok(problem.into_response()),
     }
@@ -182,19 +175,23 @@ async fn admit(
     target: &RequestTarget,
     mut request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Result<Response, NotAdmitted> {
     let name = caller.who.name.clone();
     if !caller.who.may(Permission::Read) {
         let error = Error::Forbidden { name: name.clone(), permission: Permission::Read };
-        return Err(refused(center, Some(&name), target, error.into()).await);
+        return Err(refused(center, Some(&name), target, error.into()).await.into());
     }
     if target.changes_something()
         && let Some(token) = &caller.form_token
     {
-        let checked = if target.is_api() { Err(token_required()) } else { checked_form(request, token).await };
+        let checked = if target.is_api() { Err(token_required().into()) } else { checked_form(request, token).await };
         request = match checked {
             Ok(request) => request,
-            Err(problem) => return Err(refused(center, Some(&name), target, problem).await),
+            Err(NotOurs { problem, unsent }) => {
+                let unsent = unsent.map(|unsent| Box::new((*unsent, Some(caller))));
+                let problem = refused(center, Some(&name), target, problem).await;
+                return Err(NotAdmitted { problem, cookie: None, unsent });
+            }
         };
     }
     request.extensions_mut().insert(caller);
@@ -208,75 +205,9 @@ async fn admit(
     Ok(response)
 }
 
-/// Checks that a form comes from our own pages: by what the browser reports, and by the token that only they have.
-async fn checked_form(request: Request, token: &str) -> Result<Request, Problem> {
-    if is_from_elsewhere(request.headers()) {
-        return Err(elsewhere());
-    }
-    let (parts, body) = request.into_parts();
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let has_file = kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
-    let bytes = whole_form(body, if has_file { LARGEST_FILE_FORM } else { LARGEST_FORM }).await?;
-    if is_token_in(&bytes, has_file, token) {
-        return Ok(Request::from_parts(parts, Body::from(bytes)));
-    }
-    let detail = "the form is not from a page of this session; go back, reload the page and send the form again";
-    Err(Problem::new(StatusCode::FORBIDDEN, "form-token", detail))
-}
-
-/// The bytes of a form.
-async fn whole_form(body: Body, most: usize) -> Result<Bytes, Problem> {
-    let mut body = body.into_data_stream();
-    let (mut bytes, mut dropped) = (Vec::new(), 0);
-    while let Some(part) = body.next().await {
-        let part = part.map_err(|error| Problem::unread(&error, "the form", most))?;
-        if dropped == 0 && bytes.len() + part.len() <= most {
-            bytes.extend_from_slice(&part);
-            continue;
-        }
-        dropped += part.len();
-        if dropped > LARGEST_DROPPED {
-            break;
-        }
-    }
-    if dropped > 0 {
-        let detail = format!("the form is larger than {} MiB", most >> 20);
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail));
-    }
-    Ok(bytes.into())
-}
-
-/// Whether a form has the token. It is hexadecimal, so nothing needs decoding to compare it.
-fn is_token_in(form: &[u8], has_file: bool, token: &str) -> bool {
-    if has_file {
-        let field = format!("name=\"form_token\"\r\n\r\n{token}\r\n");
-        let first = &form[..form.len().min(FIRST_FIELD)];
-        return first.windows(field.len()).any(|bytes| bytes == field.as_bytes());
-    }
-    let mut fields = std::str::from_utf8(form).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    fields.any(|(name, value)| name == "form_token" && value == token)
-}
-
-/// By Fetch Metadata (W3C), or by `Origin` if the browser does not send it.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return !matches!(site, "same-origin" | "none");
-    }
-    match (text("origin"), text("host")) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, place)| place != host),
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
-}
-
 fn token_required() -> Problem {
     let detail = "the API takes a token in the authorization header, not the cookie of a browser";
     Problem::new(StatusCode::FORBIDDEN, "token-required", detail)
-}
-
-fn elsewhere() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "cross-site", "the request comes from another site; use the pages of this one")
 }
 
 /// A caller who is not authenticated.
@@ -334,15 +265,25 @@ async fn note(center: &Center, known: Option<&str>, target: &RequestTarget, prob
     refusal_log::note(center, &Refused { known, named: None, source: *source, method, uri, problem }).await;
 }
 
-/// Redirects to the sign-in page, which then leads back to the requested address. After a form it says that nothing was
-/// done, and leads back to the page of the form.
-fn to_sign_in(target: &RequestTarget, headers: &HeaderMap) -> Response {
-    if target.method == Method::GET {
-        return Redirect::to(&format!("/sign-in?next={}", target.next())).into_response();
+/// Answers a request for a page without a session. A form goes back to the browser with the sign-in page, if it may.
+async fn without_session(problem: Problem, target: &RequestTarget, request: Request) -> Result<Response, NotAdmitted> {
+    if !target.changes_something() {
+        return Ok(to_sign_in(target));
     }
-    let referer = headers.get(header::REFERER).and_then(|referer| referer.to_str().ok()?.parse::<Uri>().ok());
-    let page = referer.as_ref().and_then(|referer| referer.path_and_query()).map_or("/", |page| page.as_str());
-    Redirect::to(&format!("/sign-in?unsent=yes&next={}", encoded(page))).into_response()
+    let (parts, body) = request.into_parts();
+    match kept(&parts, body).await {
+        Kept::Form(unsent) => Err(NotAdmitted { problem, cookie: None, unsent: Some(Box::new((*unsent, None))) }),
+        lost => {
+            let why = if matches!(lost, Kept::TooLarge) { unsent::TOO_LARGE } else { "yes" };
+            let page = encoded(&unsent::page_before(&parts.headers));
+            Ok(Redirect::to(&format!("/sign-in?unsent={why}&next={page}")).into_response())
+        }
+    }
+}
+
+/// Redirects to the sign-in page, which then leads back to the requested address.
+fn to_sign_in(target: &RequestTarget) -> Response {
+    Redirect::to(&format!("/sign-in?next={}", target.next())).into_response()
 }
 
 /// Signs in silently. If the session from the identity provider has expired by its age, the browser is redirected to
@@ -352,7 +293,7 @@ fn to_sign_in(target: &RequestTarget, headers: &HeaderMap) -> Response {
 async fn sign_in_silently(center: &Center, session: &Digest, target: &RequestTarget, headers: &HeaderMap) -> Response {
     let is_gone_to = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
     if !is_gone_to || center.settings().oidc.is_none() {
-        return to_sign_in(target, headers);
+        return to_sign_in(target);
     }
     match session::forget(center, session).await {
         Ok(()) => Redirect::to(&format!("/sign-in/oidc?next={}", target.next())).into_response(),

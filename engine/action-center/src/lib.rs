@@ -24,6 +24,7 @@ mod design;
 mod device;
 mod error_chain;
 mod export_format;
+mod forms;
 mod headers;
 mod host;
 mod idempotency;
@@ -46,6 +47,7 @@ mod session;
 mod slow;
 mod source;
 mod status_cache;
+mod unsent;
 mod uses;
 
 pub use api::openapi;

@@ -92,7 +92,16 @@ async fn authenticate(State(center): State<Center>, request: Request, next: Next
     let uri = request.uri().clone();
     match access::authenticate(&center, request, next).await {
         Ok(response) => response,
-        Err(NotAdmitted { problem, cookie }) => access::with_cookie(answer(&uri, &problem), cookie),
+        Err(NotAdmitted { problem, cookie, unsent }) => {
+            let response = match unsent {
+                Some(unsent) => {
+                    let (unsent, caller) = *unsent;
+                    pages::unsent_form(&center, &problem, &unsent, caller).await
+                }
+                None => answer(&uri, &problem),
+            };
+            access::with_cookie(response, cookie)
+        }
     }
 }
 

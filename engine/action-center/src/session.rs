@@ -44,8 +44,17 @@ pub(crate) enum Place {
     Provider(Duration),
 }
 
-/// Begins a session, and returns the cookie to set.
-pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Result<HeaderValue, StoreError> {
+/// A session that has begun.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// The cookie to set.
+    pub(crate) cookie: HeaderValue,
+    /// The token that its forms must carry.
+    pub(crate) form_token: String,
+}
+
+/// Begins a session.
+pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Result<Begun, StoreError> {
     let (id, secret) = (NewToken::generate(center.site().random), NewToken::generate(center.site().random));
     let now = center.now();
     let (lasts, at_provider) = match place {
@@ -56,7 +65,8 @@ pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Res
     let new = NewSession { id: id_digest, secret: secret.digest(), principal, at: now, expires, at_provider };
     // An expired session is kept until it would have been idle too: see `Found::Expired`.
     center.site().history.begin_session(&new, now.minus(IDLE)).await?;
-    Ok(session_cookie(center, id.reveal(), &secret, expires, at_provider))
+    let cookie = session_cookie(center, id.reveal(), &secret, expires, at_provider);
+    Ok(Begun { cookie, form_token: form_token(id.reveal()) })
 }
 
 /// The session of these headers.

@@ -52,17 +52,22 @@ async fn is_clean(browser: &Chromium) {
     assert_eq!(foreign.len(), 1, "only our own script is on the page: {foreign:?}");
 }
 
-/// A session that ends while a form is filled in.
+/// A session that ends while a form is filled in: the form comes back, and is sent with another press.
 async fn session_ends(browser: &Chromium, address: &str, messages: usize) {
     browser.go(&format!("{address}/search?from=eve%40evil.example")).await;
     browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
     browser.client.delete_all_cookies().await.unwrap();
     browser.click("button[name=investigate]").await;
     browser.sees("nothing was done").await;
+    is_clean(browser).await;
     browser.fill("name", "ann").await;
     browser.fill("password", PASSWORD).await;
     browser.press("Sign in").await;
-    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
+    browser.sees("Your form was not sent").await;
+    is_clean(browser).await;
+    browser.picture("unsent").await;
+    browser.press("Send it now as ann").await;
+    browser.sees("Find and remove copies").await;
 }
 
 /// The shortcuts of the page Help.

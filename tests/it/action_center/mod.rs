@@ -27,6 +27,7 @@ mod sign_in;
 mod site;
 mod slow;
 mod starting;
+mod unsent;
 mod upload;
 
 use std::sync::Arc;

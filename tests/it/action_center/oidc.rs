@@ -11,6 +11,7 @@ use clawback_tests::oidc::{Claims, Provider, SECRET};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
+use super::unsent::{from_here, hidden};
 use super::{Desk, desk};
 
 const SITE: &str = "https://clawback.example";
@@ -99,6 +100,16 @@ async fn after_some_hours_the_provider_determines_the_roles_again() {
     assert_eq!(desk.center.page(&cookie, "/api/v1/remediations").await.status, 401);
     let posted = desk.center.form(&cookie, "/connectors", "").await;
     assert_eq!((posted.status, posted.header("location")), (303, "/sign-in?unsent=yes&next=/"));
+    // A form of our own page stays on the page of the sign-in, which the provider opens beside it.
+    let kept = desk.center.send(from_here(&cookie, "/people/confirm", "name=typed")).await;
+    assert_eq!(kept.status, 401);
+    let beside = "href=\"/sign-in/oidc?next=/pending%3Fshow%3DR-1\" target=\"_blank\" rel=\"noopener\"";
+    assert!(kept.text.contains(beside) && kept.text.contains("Continue</button>"), "{}", kept.text);
+    let other = session(&sign_in(&desk, &provider, "s-cara").await);
+    let fields = hidden(&kept.text, "/people/confirm");
+    let asked = desk.center.send(from_here(&other, "/people/confirm", &fields)).await;
+    assert_eq!(asked.status, 403, "{}", asked.text);
+    assert!(asked.text.contains("Send it now as <bdi class=\"mail\">cara</bdi>"), "{}", asked.text);
     // A user who keeps working is redirected to the provider, once.
     let gone = go(&desk, &cookie, "/history?name=a").await;
     assert_eq!((gone.status, gone.header("location")), (303, "/sign-in/oidc?next=/history%3Fname%3Da"));

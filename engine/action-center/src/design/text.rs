@@ -37,6 +37,11 @@ pub(crate) fn lines(text: &str) -> Markup {
     html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } (mail(line)) } }
 }
 
+/// The same in full.
+pub(crate) fn whole(text: &str) -> Markup {
+    html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } (selection(line)) } }
+}
+
 /// A time to the minute, in UTC, as the side of each page says; the script shows it in the reader's zone, with UTC on hover.
 pub(crate) fn time(at: Timestamp) -> Markup {
     time_of(&at.to_string())
@@ -105,9 +110,15 @@ mod tests {
     #[test]
     fn text_of_mail_is_escaped_and_visible() {
         let folder = Location::new(LocationKind::Folder, HOSTILE);
-        for shown in
-            [mail(HOSTILE), cell(HOSTILE), subject(HOSTILE), lines(HOSTILE), selection(HOSTILE), place(&folder)]
-        {
+        for shown in [
+            mail(HOSTILE),
+            cell(HOSTILE),
+            subject(HOSTILE),
+            lines(HOSTILE),
+            whole(HOSTILE),
+            selection(HOSTILE),
+            place(&folder),
+        ] {
             let shown = shown.into_string();
             assert!(!shown.contains("<script") && !shown.contains("\" on") && !shown.contains('\u{202e}'), "{shown}");
             assert!(shown.contains("\\u{202e}gnp"), "{shown}");

@@ -1,6 +1,7 @@
 //! The pages, one file for each: what it shows, its handler, its forms. Every form is a POST that ends in a redirect,
-//! so that reloading a page sends nothing twice, and works without a script. Two forms show a page instead: reading a
-//! message, which is recorded as an event each time; and a new token, whose secret is shown once.
+//! so that reloading a page sends nothing twice, and works without a script. Three show a page instead: reading a
+//! message, which is recorded as an event each time; a new token, whose secret is shown once; and a sign-in that brings
+//! a form back.
 
 mod alerts;
 mod assets;
@@ -48,6 +49,7 @@ mod slots;
 mod start;
 mod sweeps;
 mod terms;
+mod unsent;
 mod upload;
 mod views;
 mod vote;
@@ -60,6 +62,7 @@ use axum::routing::{get, post};
 use crate::center::Center;
 
 pub(crate) use shown::{error_page, in_frame};
+pub(crate) use sign_in::unsent_form;
 
 /// Every page.
 pub(crate) fn router() -> Router<Center> {
@@ -76,7 +79,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/search/submit", post(search::submit))
         .route("/search/message", post(message::read_found))
         .route("/search/investigate", post(search::investigate))
-        .route("/search/file", post(upload::investigate).layer(DefaultBodyLimit::max(crate::access::LARGEST_FILE_FORM)))
+        .route("/search/file", post(upload::investigate).layer(DefaultBodyLimit::max(crate::forms::LARGEST_FILE_FORM)))
         .route("/pending", get(pending::page).post(pending::decide))
         .route("/passkey", get(passkey::page))
         .route("/history", get(history::page))

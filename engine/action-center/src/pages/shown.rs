@@ -57,7 +57,7 @@ pub(crate) async fn in_frame(State(center): State<Center>, request: Request, nex
 }
 
 /// The section of an address: a remediation belongs to the history.
-fn section(path: &str) -> &str {
+pub(super) fn section(path: &str) -> &str {
     match path.match_indices('/').nth(1).map_or(path, |(end, _)| &path[..end]) {
         "/remediations" => "/history",
         "/halt" => "/audit",

@@ -7,14 +7,14 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use clawback_model::visible_line;
+use clawback_model::{Permission, visible_line};
 use clawback_store::StoreError;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::layout;
 use super::shown::{Shown, error_page};
-use crate::access::encoded;
+use crate::access::{Caller, encoded};
 use crate::attempts::{Trier, check, too_many};
 use crate::center::Center;
 use crate::design::toast;
@@ -22,51 +22,104 @@ use crate::device::Device;
 use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
 use crate::refusals::Refused;
-use crate::session::Place;
+use crate::session::{Begun, Place};
 use crate::source::Source;
+use crate::unsent::{LARGEST, TOO_LARGE, Unsent, local};
 use crate::{pending_sign_in, refusal_log, session};
 
-/// Largest form that a stranger may send, in bytes.
-pub(super) const LARGEST_FORM: usize = 16 << 10;
+/// Largest form that a stranger may send, in bytes: it may bring back another, which may be longer once it is encoded
+/// again.
+pub(super) const LARGEST_FORM: usize = 4 * LARGEST;
 /// Characters of an identity provider's error that are shown.
 const LONGEST_ANSWER: usize = 200;
 
 pub(crate) async fn page(State(center): State<Center>, Asked(query): Asked) -> Shown {
-    let oidc = center.settings().oidc.as_deref();
-    let nobody = oidc.is_none() && !center.site().history.has_accounts().await?;
-    let form = form(query.get("next"), "", oidc, None, nobody);
-    let body = html! {
-        @if query.has("unsent") { (toast::warning("You were signed out before the form was sent, so nothing was done. Sign in to return to its page.")) }
-        (form)
-    };
-    Ok(layout::plain("Sign in", &body))
+    let notice = html! { @if query.has("unsent") {
+        (toast::warning(html! {
+            "You were signed out before the form was sent, so nothing was done. "
+            @if query.get("unsent") == TOO_LARGE { "It is larger than " (LARGEST >> 10) " KiB, so it is not kept. " }
+            "Sign in to return to its page."
+        }))
+    } };
+    let shown = SignIn { next: query.get("next"), name: "", unsent: None };
+    Ok(layout::plain("Sign in", &html! { (notice) (shown.page(&center, None).await?) }))
 }
 
-fn form(next: &str, name: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) -> Markup {
-    html! {
-        @if let Some(problem) = problem { (toast::problem(problem)) }
-        @if let Some(oidc) = oidc {
-            p { a .button href={ "/sign-in/oidc?next=" (encoded(local(next))) } { "Sign in at " (oidc.host()) } }
-            p .note { "Or with an account of this site:" }
+/// The answer to a form that is not accepted: the page on which it can be sent, or before that the sign-in, which brings
+/// it back.
+pub(crate) async fn unsent_form(
+    center: &Center,
+    problem: &Problem,
+    unsent: &Unsent,
+    caller: Option<Caller>,
+) -> Response {
+    let shown = if let Some(caller) = caller {
+        let why = "The form was on a page of an earlier session, so nothing was done. Look at it, and send it again.";
+        super::unsent::confirm(center, unsent, caller, why).await
+    } else {
+        let shown = SignIn { next: &unsent.back, name: "", unsent: Some(unsent) };
+        shown.page(center, None).await.map(|page| layout::plain("Sign in", &page)).map_err(Problem::from)
+    };
+    match shown {
+        Ok(mut response) => {
+            layout::of_problem(&mut response, problem);
+            response
         }
-        @if nobody {
-            p .note.wait { "Nobody has a password yet. On the machine that serves this: " code { "clawback principals password NAME" } }
-        }
-        form .form method="post" action="/sign-in" {
-            input type="hidden" name="next" value=(local(next));
-            label { "Name" input type="text" name="name" value=(name) autocomplete="username" required autofocus; }
-            label { "Password" input type="password" name="password" autocomplete="current-password" required; }
-            button { "Sign in" }
-        }
+        Err(failed) => error_page(&failed),
     }
 }
 
-/// Accepts only a path of this site, so that the page does not redirect to other sites.
-fn local(next: &str) -> &str {
-    // A text that a header cannot hold is no path either.
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic()) && !next.contains('\\');
-    let is_path = next.starts_with('/') && !next.starts_with("//");
-    if is_path && is_plain { next } else { "/" }
+/// What the page of the sign-in is shown with.
+struct SignIn<'a> {
+    /// Where it leads.
+    next: &'a str,
+    /// The name that was typed.
+    name: &'a str,
+    /// The form that it brings back.
+    unsent: Option<&'a Unsent>,
+}
+
+impl SignIn<'_> {
+    async fn page(&self, center: &Center, problem: Option<&str>) -> Result<Markup, StoreError> {
+        let oidc = center.settings().oidc.as_deref();
+        let nobody = problem.is_none() && oidc.is_none() && !center.site().history.has_accounts().await?;
+        Ok(html! {
+            @if let Some(problem) = problem { (toast::problem(problem)) }
+            @if let Some(unsent) = self.unsent {
+                (toast::warning("You were signed out before the form was sent, so nothing was done. This page keeps it. Sign in here, then send it."))
+                details { summary { "The form" } (super::unsent::fields(unsent)) }
+            }
+            @if let Some(oidc) = oidc {
+                (self.at_provider(oidc))
+                p .note { "Or with an account of this site:" }
+            }
+            @if nobody {
+                p .note.wait { "Nobody has a password yet. On the machine that serves this: " code { "clawback principals password NAME" } }
+            }
+            form .form method="post" action="/sign-in" {
+                input type="hidden" name="next" value=(local(self.next));
+                @if let Some(unsent) = self.unsent { (super::unsent::brought(unsent)) }
+                label { "Name" input type="text" name="name" value=(self.name) autocomplete="username" required autofocus; }
+                label { "Password" input type="password" name="password" autocomplete="current-password" required; }
+                button { "Sign in" }
+            }
+        })
+    }
+
+    /// The way to the provider. With a form it is another tab, because this page keeps the form.
+    fn at_provider(&self, oidc: &Oidc) -> Markup {
+        let address = format!("/sign-in/oidc?next={}", encoded(local(self.next)));
+        html! { @match self.unsent {
+            None => p { a .button href=(address) { "Sign in at " (oidc.host()) } },
+            Some(unsent) => ol {
+                li { a .button href=(address) target="_blank" rel="noopener" { "Sign in at " (oidc.host()) } " It opens another tab." }
+                li {
+                    "Come back to this tab. "
+                    form .inline method="post" action=(unsent.to) { (super::unsent::hidden(unsent, "")) button .plain { "Continue" } }
+                }
+            },
+        } }
+    }
 }
 
 pub(crate) async fn submit(
@@ -76,20 +129,28 @@ pub(crate) async fn submit(
     fields: Fields,
 ) -> Shown {
     let (name, given) = (fields.get("name").trim(), fields.get("password"));
+    let unsent = Unsent::brought(&fields.pairs().collect::<Vec<_>>());
     match sign_in(&center, name, given, source, &headers).await {
         Ok((principal, device)) => {
-            let cookie = session::begin(&center, &principal, Place::Here).await?;
+            let Begun { cookie, form_token } = session::begin(&center, &principal, Place::Here).await?;
             let cookies = AppendHeaders([(header::SET_COOKIE, cookie), (header::SET_COOKIE, device.keep(&center))]);
-            Ok((cookies, Redirect::to(local(fields.get("next")))).into_response())
+            let who = center.site().history.principal(&principal).await?;
+            let Some(unsent) = unsent.filter(|_| who.may(Permission::Read)) else {
+                return Ok((cookies, Redirect::to(local(fields.get("next")))).into_response());
+            };
+            let caller = Caller { who, form_token: Some(form_token) };
+            let why =
+                "You were signed out before the form was sent, so nothing was done. Look at it, and send it again.";
+            Ok((cookies, super::unsent::confirm(&center, &unsent, caller, why).await?).into_response())
         }
         Err(problem) if problem.status().is_client_error() => {
             let (method, uri) = (Method::POST, Uri::from_static("/sign-in"));
             let named = Some(name).filter(|name| !name.is_empty());
             let refused = Refused { known: None, named, source, method: &method, uri: &uri, problem: &problem };
             refusal_log::note(&center, &refused).await;
-            let oidc = center.settings().oidc.as_deref();
-            let form = form(fields.get("next"), name, oidc, Some(&layout::in_words(&problem)), false);
-            let mut response = layout::plain("Sign in", &form);
+            let shown = SignIn { next: fields.get("next"), name, unsent: unsent.as_ref() };
+            let page = shown.page(&center, Some(&layout::in_words(&problem))).await?;
+            let mut response = layout::plain("Sign in", &page);
             *response.status_mut() = problem.status();
             Ok(response)
         }
@@ -138,7 +199,7 @@ pub(crate) async fn from_provider(
     let forget = pending_sign_in::forget(&center);
     match came_back {
         Ok(Returned { principal, lasts, next }) => {
-            let cookie = session::begin(&center, &principal, Place::Provider(lasts)).await?;
+            let Begun { cookie, .. } = session::begin(&center, &principal, Place::Provider(lasts)).await?;
             let cookies = AppendHeaders([(header::SET_COOKIE, forget), (header::SET_COOKIE, cookie)]);
             Ok((cookies, Redirect::to(&next)).into_response())
         }
@@ -185,26 +246,4 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
 pub(crate) async fn sign_out(State(center): State<Center>, request: Request) -> Result<Response, Problem> {
     let cookie = session::end(&center, request.headers()).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::local;
-
-    #[test]
-    fn the_return_path_stays_on_this_site() {
-        assert_eq!(local("/remediations/R-1?x=1"), "/remediations/R-1?x=1");
-        for other in [
-            "",
-            "https://evil.example",
-            "//evil.example",
-            "/\\evil.example",
-            "javascript:alert(1)",
-            "/\t/evil",
-            "/\u{b}/x",
-            "/ü",
-        ] {
-            assert_eq!(local(other), "/", "{other}");
-        }
-    }
 }
