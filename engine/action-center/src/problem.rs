@@ -176,7 +176,11 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
             (StatusCode::UNPROCESSABLE_ENTITY, "playbook")
         }
         Error::Label { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "label"),
-        Error::NoOwner { .. } | Error::Owner { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "owner"),
+        Error::NoOwner { .. } | Error::Owner { .. } | Error::UnknownOwner { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "owner")
+        }
+        Error::Determination(_) => (StatusCode::UNPROCESSABLE_ENTITY, "determination"),
+        Error::AlertChanged { .. } => (StatusCode::CONFLICT, "alert-changed"),
         Error::TokenDays { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "days"),
         Error::LastAdministrator { .. } => (StatusCode::CONFLICT, "last-administrator"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),

@@ -16,8 +16,8 @@ use clawback_model::{OutcomeKind, Reason};
 pub(crate) use agents::{AN_AGENT, McpArgs};
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, ConnectorsNewArgs, ConnectorsTestArgs, EvidenceCommand, EvidenceGetArgs,
-    InvestigationsCommand, PlaybooksCommand, PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand,
-    TakeOverArgs,
+    HandleArgs, InvestigationsCommand, OrNone, PlaybooksCommand, PrincipalsCommand, RetentionCommand, SchedulesCommand,
+    SweepsCommand, TakeOverArgs,
 };
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};

@@ -104,6 +104,8 @@ impl From<&Error> for Failure {
             | Error::Refused(StoreError::Name(_))
             | Error::NoOwner { .. }
             | Error::Owner { .. }
+            | Error::UnknownOwner { .. }
+            | Error::Determination(_)
             | Error::TokenDays { .. }
             | Error::UnknownPlaybook { .. }
             | Error::UnknownSchedule { .. }

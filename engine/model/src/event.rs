@@ -9,7 +9,7 @@ use crate::approval::ApprovalRule;
 use crate::clock::Timestamp;
 use crate::counted::Counted;
 use crate::guard::{BatchReport, Guards};
-use crate::handling::{AlertState, Incident};
+use crate::handling::{AlertHandling, Incident};
 use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
 use crate::omitted::is_default;
@@ -302,10 +302,7 @@ pub enum Event {
     },
     Finished,
     /// People are this far with its alert. It changes nothing of what is done.
-    AlertHandled {
-        state: AlertState,
-        owner: Option<String>,
-    },
+    AlertHandled(AlertHandling),
     /// It belongs to this incident of the site's ticket system, or to none any more.
     IncidentLinked {
         incident: Option<Incident>,
@@ -343,7 +340,7 @@ impl Event {
 
     /// Returns whether it is what people noted of the alert, which changes nothing of the work.
     pub const fn is_note(&self) -> bool {
-        matches!(self, Self::AlertHandled { .. } | Self::IncidentLinked { .. })
+        matches!(self, Self::AlertHandled(_) | Self::IncidentLinked { .. })
     }
 
     /// The kind, as stored and shown.
@@ -371,7 +368,7 @@ impl Event {
             Self::Cancelled { .. } => "cancelled",
             Self::Verified { .. } => "verified",
             Self::Finished => "finished",
-            Self::AlertHandled { .. } => "alert-handled",
+            Self::AlertHandled(_) => "alert-handled",
             Self::IncidentLinked { .. } => "incident-linked",
         }
     }
@@ -465,7 +462,7 @@ mod tests {
             Event::CancelRequested { by: "ann".into(), reason: None },
             Event::Cancelled { by: "ann".into(), targets: 1, outcomes: Digest([0; 32]) },
             Event::Verified { confirmed: 1, unconfirmed: 0, sample: vec![] },
-            Event::AlertHandled { state: AlertState::Resolved, owner: None },
+            Event::AlertHandled(AlertHandling::default()),
             Event::IncidentLinked { incident: None },
         ];
         let all: Vec<_> = events(Action::SoftDelete).into_iter().map(|(event, _)| event).chain(more).collect();

@@ -3,6 +3,7 @@
 use crate::counted::Counted;
 use crate::counts::Counts;
 use crate::event::Event;
+use crate::handling::AlertHandling;
 use crate::vote::{Decision, Vote};
 
 impl Event {
@@ -55,8 +56,7 @@ impl Event {
             Self::Cancelled { by, targets, .. } => format!("{targets} messages were open; by {by}"),
             Self::VotesVoided { voters } => format!("votes that no longer count: {}", voters.join(", ")),
             Self::Verified { confirmed, unconfirmed, .. } => format!("{confirmed} confirmed, {unconfirmed} not"),
-            Self::AlertHandled { state, owner: Some(owner) } => format!("{state}, owner {owner}"),
-            Self::AlertHandled { state, owner: None } => format!("{state}, without an owner"),
+            Self::AlertHandled(handling) => handled(handling),
             Self::IncidentLinked { incident: Some(incident) } => incident.to_string(),
             Self::IncidentLinked { incident: None } => "no incident any more".to_owned(),
             Self::PlanningStarted
@@ -67,6 +67,16 @@ impl Event {
             | Self::Finished => String::new(),
         }
     }
+}
+
+fn handled(handling: &AlertHandling) -> String {
+    let owner = handling.owner.as_ref().map_or("without an owner".to_owned(), |owner| format!("owner {owner}"));
+    let classified = handling.classification.map(|found| match handling.determination {
+        Some(exactly) => format!(", {found} ({exactly})"),
+        None => format!(", {found}"),
+    });
+    let comment = handling.comment.as_ref().map(|comment| format!(": {comment}"));
+    format!("{}, {owner}{}{}", handling.state, classified.unwrap_or_default(), comment.unwrap_or_default())
 }
 
 fn voted(vote: &Vote) -> String {
@@ -94,6 +104,7 @@ fn counted(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classification::{Classification, Determination};
     use crate::clock::Timestamp;
     use crate::guard::BatchReport;
     use crate::sha256::Digest;
@@ -129,5 +140,15 @@ mod tests {
         let reason = StopReason::Person { by: "ann".into() };
         assert_eq!(Event::Paused { reason: reason.clone() }.in_words(), reason.to_string());
         assert_eq!(Event::Finished.in_words(), "");
+        let handling = AlertHandling { owner: Some("ann".to_owned()), ..AlertHandling::default() };
+        let plain = Event::AlertHandled(AlertHandling::default());
+        assert_eq!(plain.in_words(), "new, without an owner");
+        let classified = Event::AlertHandled(AlertHandling {
+            classification: Some(Classification::TruePositive),
+            determination: Some(Determination::Phishing),
+            comment: Some("seen before".to_owned()),
+            ..handling
+        });
+        assert_eq!(classified.in_words(), "new, owner ann, true-positive (phishing): seen before");
     }
 }

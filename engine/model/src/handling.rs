@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
+use crate::bounds::{LONGEST_TEXT, TooLong, check_length};
+use crate::classification::{Classification, Determination};
 use crate::link::host_of;
+use crate::sha256::Digest;
 use crate::text::{is_deceptive, visible_line};
 use crate::words;
 
@@ -30,14 +33,35 @@ pub enum AlertState {
 
 words!(AlertState, "state of an alert");
 
-/// What people recorded of an alert.
+/// What people recorded of an alert. As the body of an event it stands beside other fields, such as the credential.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct AlertHandling {
     /// How far they are.
     pub state: AlertState,
     /// The principal who looks after it.
     pub owner: Option<String>,
+    /// Whether it was right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
+    /// What it was exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub determination: Option<Determination>,
+    /// What people say of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+impl AlertHandling {
+    /// Identifies what is recorded, so that somebody who changes it can name what they have seen.
+    pub fn version(&self) -> Digest {
+        Digest::of(serde_json::to_string(self).expect("words and texts serialize").as_bytes())
+    }
+
+    /// Refuses a comment that is too long.
+    pub fn check_length(&self) -> Result<(), TooLong> {
+        check_length("the comment", LONGEST_TEXT, self.comment.as_deref().unwrap_or_default())
+    }
 }
 
 /// The incident of the site's ticket system: the address of its page, or its number.
@@ -126,6 +150,24 @@ impl fmt::Display for Incident {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
+
+    #[test]
+    fn what_is_recorded_has_a_version_and_older_records_are_read() {
+        let old: AlertHandling = serde_json::from_str(r#"{"state":"resolved","owner":null}"#).unwrap();
+        assert_eq!(old, AlertHandling { state: AlertState::Resolved, ..AlertHandling::default() });
+        assert_eq!(serde_json::to_string(&old).unwrap(), r#"{"state":"resolved","owner":null}"#);
+        let beside = r#"{"event":"alert-handled","state":"resolved","owner":null,"credential":{}}"#;
+        assert_eq!(serde_json::from_str::<Event>(beside).unwrap(), Event::AlertHandled(old.clone()));
+        let commented = AlertHandling { comment: Some("x".repeat(LONGEST_TEXT)), ..old.clone() };
+        let classified = AlertHandling { classification: Some(Classification::TruePositive), ..old.clone() };
+        let versions: std::collections::BTreeSet<Digest> =
+            [&old, &commented, &classified].map(AlertHandling::version).into();
+        assert_eq!((versions.len(), old.version()), (3, old.clone().version()));
+        assert_eq!(commented.check_length(), Ok(()));
+        let long = AlertHandling { comment: Some("x".repeat(LONGEST_TEXT + 1)), ..old };
+        assert!(long.check_length().unwrap_err().to_string().contains("4000 characters"));
+    }
 
     #[test]
     fn an_incident_is_an_address_of_the_web_or_a_number() {

@@ -101,7 +101,7 @@ pub struct Remediation {
     pub stop: Option<StopReason>,
     /// How people handle its alert.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub alert: AlertHandling,
+    pub alert: Box<AlertHandling>,
     /// The incident of the site's ticket system that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Incident>,
@@ -155,7 +155,7 @@ impl Remediation {
             progress: Progress::default(),
             asked: None,
             stop: None,
-            alert: AlertHandling::default(),
+            alert: Box::default(),
             incident: None,
         }
     }
@@ -320,9 +320,7 @@ impl Remediation {
     fn noted(&self, event: &Event) -> Self {
         let mut next = self.clone();
         match event {
-            Event::AlertHandled { state, owner } => {
-                next.alert = AlertHandling { state: *state, owner: owner.clone() };
-            }
+            Event::AlertHandled(handling) => (*next.alert).clone_from(handling),
             Event::IncidentLinked { incident } => next.incident.clone_from(incident),
             _ => {}
         }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::action::{Action, ActionSource, Severity};
+use crate::classification::{Classification, Determination};
 use crate::features::LinkKind;
 use crate::likeness::{Band, LikenessReason};
 use crate::limits::SelectionMode;
@@ -57,6 +58,8 @@ fn every_word_is_the_same_everywhere() {
     is_one_word(&ActionSource::ALL, ActionSource::as_str);
     is_one_word(&AutomaticRule::ALL, AutomaticRule::as_str);
     is_one_word(&Band::ALL, Band::as_str);
+    is_one_word(&Classification::ALL, Classification::as_str);
+    is_one_word(&Determination::ALL, Determination::as_str);
     is_one_word(&LinkKind::ALL, LinkKind::as_str);
     is_one_word(&LikenessReason::ALL, LikenessReason::as_str);
     is_one_word(&LocationKind::ALL, LocationKind::as_str);

@@ -2,8 +2,8 @@
 
 use clawback_connectors::CallError;
 use clawback_model::{
-    ConfirmRefused, ForeignCredential, Halt, IllegalTransition, LimitExceeded, Permission, RemediationId, Status,
-    StopReason, VoteRefused,
+    AlertId, ConfirmRefused, DeterminationRefused, ForeignCredential, Halt, IllegalTransition, LimitExceeded,
+    Permission, RemediationId, Status, StopReason, VoteRefused, visible_line,
 };
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
@@ -82,6 +82,15 @@ pub enum Error {
     NoOwner { name: String },
     #[error("{owner} cannot own {name}: only a service is owned, and only by a person")]
     Owner { name: String, owner: String },
+    #[error("owner: nobody is called `{}`; {advice}", visible_line(owner, 60))]
+    UnknownOwner { owner: String, advice: String },
+    #[error(transparent)]
+    Determination(#[from] DeterminationRefused),
+    #[error(
+        "the alert {id} was changed meanwhile: it is {}; look at both, and save again",
+        visible_line(recorded, 400)
+    )]
+    AlertChanged { id: AlertId, recorded: String },
     #[error("a token that expires lasts 1 to {most} days, not {days}")]
     TokenDays { days: u32, most: u32 },
     #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]

@@ -9,6 +9,7 @@ mod deciding;
 mod design;
 mod events;
 mod forms;
+mod handling;
 mod help;
 mod hostile;
 mod investigating;

@@ -61,7 +61,8 @@ pub(crate) async fn alert(State(center): State<Center>, Path(id): Path<String>) 
     Ok(Json(AlertJson::new(&record, &remediation, center.site().public_url.as_ref())))
 }
 
-/// Records how far people are with an alert, and who looks after it.
+/// Records how far people are with an alert, who looks after it, and what they found, in place of what was recorded
+/// before.
 #[utoipa::path(put, path = "/api/v1/alerts/{id}/handling", tag = "records", params(("id" = String, Path)),
     request_body = HandlingJson, responses((status = 200, body = AlertJson), Problems))]
 pub(crate) async fn handle(
@@ -71,8 +72,8 @@ pub(crate) async fn handle(
     Body(handling): Body<HandlingJson>,
 ) -> Result<Json<AlertJson>, Problem> {
     let record = center.site().history.alert(&word::<AlertId>("id", &id)?).await?;
-    let HandlingJson { state, owner } = handling;
-    let handled = center.api().handle_alert(&caller.who, &record.remediation_id, state, owner.as_deref()).await?;
+    let seen = stated("handling_version", handling.handling_version.as_deref())?;
+    let handled = center.api().handle_alert(&caller.who, &record.remediation_id, handling.handling(), seen).await?;
     Ok(Json(AlertJson::new(&record, &handled, center.site().public_url.as_ref())))
 }
 

@@ -120,6 +120,29 @@ fn choice_of(name: &str, label: &str, any: Option<&str>, words: &[(&str, String)
     }
 }
 
+/// The same in groups, each with the word of its name.
+pub(crate) fn choice_in_groups(
+    name: &str,
+    label: &str,
+    any: &str,
+    groups: &[(&str, Vec<&str>)],
+    chosen: &str,
+    wrong: Option<&str>,
+) -> Markup {
+    let said = wrong.map(|_| format!("wrong-{name}"));
+    html! {
+        label { (label)
+            select name=(name) aria-invalid=[wrong.map(|_| "true")] aria-describedby=[said.as_deref()] {
+                option value="" { (any) }
+                @for (group, words) in groups { optgroup label=(spoken(group)) {
+                    @for word in words { option value=(word) selected[*word == chosen] { (spoken(word)) } }
+                } }
+            }
+            @if let Some(wrong) = wrong { span .wrong #(format!("wrong-{name}")) { (wrong) } }
+        }
+    }
+}
+
 /// A box to tick.
 pub(crate) fn tick(name: &str, value: &str, label: &str, is_ticked: bool) -> Markup {
     html! { label .box { input type="checkbox" name=(name) value=(value) checked[is_ticked]; (label) } }
@@ -154,6 +177,10 @@ mod tests {
         }
         assert!(!text("from", "From", "", "", of(Some(&mistake), "from")).into_string().contains("wrong"));
         assert!(!lines("a", "b", "</textarea><b>", 9).into_string().contains("<b>"));
+        let groups = [("true-positive", vec!["phishing", "malware"])];
+        let grouped = choice_in_groups("a", "b", "None", &groups, "malware", Some("<b>")).into_string();
+        assert!(grouped.contains("<optgroup label=\"True positive\">") && !grouped.contains("<b>"), "{grouped}");
+        assert!(grouped.contains("value=\"malware\" selected>Malware"), "{grouped}");
         assert!(
             choice("a", "b", None, &["soft-delete"], "soft-delete").into_string().contains(" selected>Soft delete")
         );

@@ -1,6 +1,6 @@
 //! Words for readers: the names of statuses, actions and locations, and numbers.
 
-use clawback_model::{Action, Status};
+use clawback_model::{Action, AlertHandling, Classification, Determination, Status};
 
 /// Words that are written with capital letters.
 const NAMES: [(&str, &str); 7] = [
@@ -22,6 +22,13 @@ pub(crate) fn spoken(word: &str) -> String {
     let spaced = NAMES[..3].iter().fold(spaced, |text, (plain, name)| text.replace(plain, name));
     let mut letters = spaced.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What people found an alert to be: "True positive: Phishing".
+pub(crate) fn classified(handling: &AlertHandling) -> String {
+    let exactly = handling.determination.map(Determination::as_str);
+    let words = [handling.classification.map(Classification::as_str), exactly];
+    words.into_iter().flatten().map(spoken).collect::<Vec<_>>().join(": ")
 }
 
 /// The action as a person would do it: "Soft-delete", "Move to Junk".

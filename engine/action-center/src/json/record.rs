@@ -1,8 +1,8 @@
 //! The alert and the investigation of a remediation, with the fields of the reference product.
 
 use clawback_model::{
-    Action, Alert, AlertState, Investigation, InvestigationKind, InvestigationStatus, PublicUrl, Remediation, Severity,
-    Status,
+    Action, Alert, AlertHandling, AlertState, Classification, Determination, Investigation, InvestigationKind,
+    InvestigationStatus, PublicUrl, Remediation, Severity, Status,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -99,6 +99,20 @@ pub struct AlertJson {
     /// The principal who looks after it; null if nobody does.
     #[serde(default)]
     pub owner: Option<String>,
+    /// Whether it was right: `true-positive`, `informational` or `false-positive`; null if nobody has said.
+    #[serde(default)]
+    #[schema(schema_with = crate::json::words::classification_or_null)]
+    pub classification: Option<Classification>,
+    /// What it was exactly, of the classification; null if nobody has said.
+    #[serde(default)]
+    #[schema(schema_with = crate::json::words::determination_or_null)]
+    pub determination: Option<Determination>,
+    /// What people say of it, in up to 4,000 characters; null if nobody has.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// Identifies what is recorded of it. A change that names it is refused (409) if it is another by then.
+    #[serde(default)]
+    pub handling_version: String,
     /// When it was raised.
     pub created_at: String,
     /// The page of its investigation; null if the site has no `public-url`.
@@ -119,13 +133,17 @@ impl AlertJson {
             investigation_status: InvestigationStatus::of(remediation),
             state: remediation.alert.state,
             owner: remediation.alert.owner.clone(),
+            classification: remediation.alert.classification,
+            determination: remediation.alert.determination,
+            comment: remediation.alert.comment.clone(),
+            handling_version: remediation.alert.version().to_string(),
             created_at: alert.created_at.to_string(),
             url: site.map(|site| site.page(&format!("/investigations/{}", alert.investigation_id))),
         }
     }
 }
 
-/// What is recorded of an alert.
+/// What is recorded of an alert, in place of what was recorded before.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandlingJson {
@@ -135,6 +153,34 @@ pub struct HandlingJson {
     /// The principal who looks after it; null if nobody does.
     #[serde(default)]
     pub owner: Option<String>,
+    /// Whether it was right: `true-positive`, `informational` or `false-positive`; null if nobody has said.
+    #[serde(default)]
+    #[schema(schema_with = crate::json::words::classification_or_null)]
+    pub classification: Option<Classification>,
+    /// What it was exactly, of the classification; null if nobody has said.
+    #[serde(default)]
+    #[schema(schema_with = crate::json::words::determination_or_null)]
+    pub determination: Option<Determination>,
+    /// What people say of it, in up to 4,000 characters; null if nobody has.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// The `handling_version` that the caller has seen; without it, the change replaces any.
+    #[serde(default)]
+    pub handling_version: Option<String>,
+}
+
+impl HandlingJson {
+    /// What is to be recorded. A comment or an owner without text is none.
+    pub(crate) fn handling(self) -> AlertHandling {
+        let filled = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        AlertHandling {
+            state: self.state,
+            owner: filled(self.owner),
+            classification: self.classification,
+            determination: self.determination,
+            comment: filled(self.comment),
+        }
+    }
 }
 
 /// The incident of the site's ticket system.

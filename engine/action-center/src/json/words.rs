@@ -1,8 +1,8 @@
 //! The words of the model as the description of the API lists them; the model itself does not know of OpenAPI.
 
 use clawback_model::{
-    Action, ActionSource, BlockListFormat, CredentialKind, IndicatorFormat, IndicatorKind, InvestigationStatus,
-    OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity, Status,
+    Action, ActionSource, BlockListFormat, Classification, CredentialKind, Determination, IndicatorFormat,
+    IndicatorKind, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity, Status,
 };
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
@@ -22,6 +22,14 @@ pub(crate) fn status() -> Object {
 
 pub(crate) fn action() -> Object {
     one_of(Action::ALL.map(Action::as_str))
+}
+
+pub(crate) fn classification_or_null() -> Object {
+    or_null(Classification::ALL.map(Classification::as_str))
+}
+
+pub(crate) fn determination_or_null() -> Object {
+    or_null(Determination::ALL.map(Determination::as_str))
 }
 
 pub(crate) fn action_source() -> Object {

@@ -1,7 +1,7 @@
 //! Alerts: one for each administrative action, and for each suggestion of a detector, with how people handle them.
 
 use axum::extract::State;
-use clawback_model::{Alert, AlertState, Remediation, Severity};
+use clawback_model::{Alert, AlertState, Classification, Remediation, Severity};
 use clawback_store::{Cursor, HistoryFilter, Store, StoreError};
 use maud::{Markup, html};
 
@@ -16,6 +16,7 @@ use crate::center::Center;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
 use crate::design::table::{Column, Row, Table};
+use crate::design::words::classified;
 use crate::design::{field, filter_bar, pill, text};
 use crate::problem::Problem;
 
@@ -23,10 +24,11 @@ use crate::problem::Problem;
 const READ: u32 = 100;
 /// Largest number of rows of a CSV file.
 const MOST_ROWS: usize = 200_000;
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column::lead("Alert"),
     Column::short("State"),
     Column::short("Owner"),
+    Column::medium("Classification").at_1240(),
     Column::short("Severity").at_720(),
     Column::short("Actor").at_1240(),
     Column::medium("Action").at_1240(),
@@ -35,10 +37,11 @@ const COLUMNS: [Column; 9] = [
     Column::time("Raised"),
 ];
 /// The filters that a reader sets, each with its label.
-const FILTERS: [(&str, &str); 6] = [
+const FILTERS: [(&str, &str); 7] = [
     ("text", "Name or ID"),
     ("state", "State"),
     ("owner", "Owner"),
+    ("classification", "Classification"),
     ("actor", "Actor"),
     ("severity", "Severity"),
     ("days", "Raised"),
@@ -51,6 +54,7 @@ struct Wanted {
     text: Option<String>,
     state: Option<AlertState>,
     owner: Option<String>,
+    classification: Option<Classification>,
     actor: Option<String>,
     severity: Option<Severity>,
 }
@@ -68,6 +72,7 @@ impl Wanted {
             text: text("text").map(|text| text.to_lowercase()),
             state: optional("state", query.filled("state"))?,
             owner: text("owner"),
+            classification: optional("classification", query.filled("classification"))?,
             actor: text("actor"),
             severity: optional("severity", query.filled("severity"))?,
         })
@@ -82,6 +87,7 @@ impl Wanted {
         self.text.as_ref().is_none_or(has)
             && self.state.is_none_or(|state| state == handling.state)
             && self.owner.as_ref().is_none_or(|owner| handling.owner.as_ref() == Some(owner))
+            && self.classification.is_none_or(|found| handling.classification == Some(found))
             && self.actor.as_ref().is_none_or(|actor| *actor == alert.actor)
             && self.severity.is_none_or(|severity| severity == alert.severity)
     }
@@ -133,6 +139,7 @@ fn row(remediation: &Remediation, alert: &Alert) -> Row {
         html! { a href={ "/investigations/" (alert.investigation_id) "?tab=alerts" } { (text::cell(&remediation.request.name)) } },
         pill::alert(remediation.alert.state),
         text::cell(remediation.alert.owner.as_deref().unwrap_or_default()),
+        html! { (classified(&remediation.alert)) },
         pill::severity(alert.severity),
         text::cell(&alert.actor),
         pill::action(alert.action),
@@ -149,6 +156,7 @@ fn filters(query: &Fields) -> Markup {
                 label .first { "Name or ID" input type="search" name="text" value=(query.get("text")) placeholder="Part of the name, or L-…"; }
                 (field::choice("state", "State", Some("Any"), &AlertState::ALL.map(AlertState::as_str), query.get("state")))
                 (field::text("owner", "Owner", query.get("owner"), "a name", None))
+                (field::choice("classification", "Classification", Some("Any"), &Classification::ALL.map(Classification::as_str), query.get("classification")))
                 (field::choice("severity", "Severity", Some("Any"), &Severity::ALL.map(Severity::as_str), query.get("severity")))
                 (field::text("actor", "Actor", query.get("actor"), "a name", None))
                 (listing::times("Raised", query))
@@ -168,12 +176,15 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
         "Severity",
         "State",
         "Owner",
+        "Classification",
+        "Determination",
         "Actor",
         "Action",
         "Remediation status",
         "Remediation ID",
         "Investigation ID",
         "Incident",
+        "Comment",
         "Raised",
     ];
     let rows = in_pieces(names.map(str::to_owned).to_vec(), MOST_ROWS, READ, move |after, most| {
@@ -187,19 +198,23 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
 }
 
 fn record(remediation: &Remediation, alert: &Alert) -> Vec<String> {
+    let handling = &remediation.alert;
     vec![
         alert.id.to_string(),
         alert.name.clone(),
         remediation.request.name.clone(),
         alert.severity.to_string(),
-        remediation.alert.state.to_string(),
-        remediation.alert.owner.clone().unwrap_or_default(),
+        handling.state.to_string(),
+        handling.owner.clone().unwrap_or_default(),
+        handling.classification.map(|found| found.to_string()).unwrap_or_default(),
+        handling.determination.map(|found| found.to_string()).unwrap_or_default(),
         alert.actor.clone(),
         alert.action.to_string(),
         remediation.status.to_string(),
         remediation.id.to_string(),
         alert.investigation_id.to_string(),
         remediation.incident.as_ref().map(ToString::to_string).unwrap_or_default(),
+        handling.comment.clone().unwrap_or_default(),
         alert.created_at.to_string(),
     ]
 }

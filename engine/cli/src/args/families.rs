@@ -1,9 +1,10 @@
 //! Commands with subcommands.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args, Subcommand};
-use clawback_model::{AlertState, Role};
+use clap::{ArgGroup, Args, Subcommand};
+use clawback_model::{AlertState, Classification, Determination, Role, UnknownWord};
 
 use super::filter::HistoryFilterArgs;
 use super::remediation::{IdArgs, Leave};
@@ -24,17 +25,45 @@ pub(crate) enum AlertsCommand {
         /// Alert ID (L-…)
         id: String,
     },
-    /// Record how far you are with an alert, and who looks after it
-    Handle {
-        /// Alert ID (L-…)
-        id: String,
-        /// new, in-progress or resolved
-        #[arg(long)]
-        state: AlertState,
-        /// Principal who looks after it [default: nobody]
-        #[arg(long, value_name = "NAME")]
-        owner: Option<String>,
-    },
+    /// Record how far you are with an alert, who looks after it, and what you found
+    Handle(HandleArgs),
+}
+
+/// The options of which at least one is given.
+const RECORDED: [&str; 5] = ["state", "owner", "classification", "determination", "comment"];
+
+/// What is to be recorded. An option that is not given leaves what is recorded.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("recorded").required(true).multiple(true).args(RECORDED)))]
+pub(crate) struct HandleArgs {
+    /// Alert ID (L-…)
+    pub(crate) id: String,
+    /// new, in-progress or resolved
+    #[arg(long)]
+    pub(crate) state: Option<AlertState>,
+    /// Principal who looks after it; '' for nobody
+    #[arg(long, value_name = "NAME")]
+    pub(crate) owner: Option<String>,
+    /// true-positive, informational, false-positive, or none
+    #[arg(long, value_name = "WORD", value_parser = or_none::<Classification>)]
+    pub(crate) classification: Option<OrNone<Classification>>,
+    /// What it was exactly, such as phishing, malware, security-testing, not-malicious; or none
+    #[arg(long, value_name = "WORD", value_parser = or_none::<Determination>)]
+    pub(crate) determination: Option<OrNone<Determination>>,
+    /// What you say of it; '' removes the comment
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
+/// A word, or `none`, which removes what is recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OrNone<T>(pub(crate) Option<T>);
+
+fn or_none<T: FromStr<Err = UnknownWord>>(text: &str) -> Result<OrNone<T>, String> {
+    if text == "none" {
+        return Ok(OrNone(None));
+    }
+    text.parse().map(|word| OrNone(Some(word))).map_err(|error: UnknownWord| format!("{error}, or none"))
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,11 +1,11 @@
 //! `clawback alerts` and `clawback investigations`: the records of each remediation.
 
 use clawback_action_center::json::{AlertJson, HandlingJson, IncidentJson, InvestigationJson};
-use clawback_model::{AlertId, AlertState, InvestigationId};
+use clawback_model::{AlertId, Determination, InvestigationId};
 use serde::de::DeserializeOwned;
 
 use super::history::{cursor, filter, query};
-use crate::args::{AlertsCommand, Format, Global, HistoryFilterArgs, InvestigationsCommand};
+use crate::args::{AlertsCommand, Format, Global, HandleArgs, HistoryFilterArgs, InvestigationsCommand, OrNone};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::open::{Stores, typed_id};
@@ -17,7 +17,7 @@ pub(crate) async fn alerts(global: &Global, command: AlertsCommand) -> Result<Ex
     match command {
         AlertsCommand::List { filter, shape } => list(global, &shape, *filter, "alerts").await,
         AlertsCommand::Show { id } => alert(global, &id).await,
-        AlertsCommand::Handle { id, state, owner } => handle(global, &id, state, owner).await,
+        AlertsCommand::Handle(args) => handle(global, args).await,
     }
 }
 
@@ -53,10 +53,27 @@ async fn alert(global: &Global, id: &str) -> Result<Exit, Failure> {
     show_alert(global, client.get(&["alerts", id.as_str()], &[]).await?)
 }
 
-async fn handle(global: &Global, id: &str, state: AlertState, owner: Option<String>) -> Result<Exit, Failure> {
-    let id: AlertId = typed_id(id)?;
+/// Changes what is given, and nothing that somebody else changes at the same moment.
+async fn handle(global: &Global, args: HandleArgs) -> Result<Exit, Failure> {
+    let id: AlertId = typed_id(&args.id)?;
     let client = Client::open(global, Stores::None).await?;
-    show_alert(global, client.put(&["alerts", id.as_str(), "handling"], &HandlingJson { state, owner }).await?)
+    let known: AlertJson = client.get(&["alerts", id.as_str()], &[]).await?;
+    let HandleArgs { state, owner, classification, determination, comment, .. } = args;
+    // Another classification has determinations of its own.
+    let kept = known
+        .determination
+        .filter(|one| classification.is_none_or(|OrNone(classification)| classification == Some(one.classification())));
+    let determination = determination.map_or(kept, |OrNone(determination)| determination);
+    let implied = determination.map(Determination::classification).or(known.classification);
+    let handling = HandlingJson {
+        state: state.unwrap_or(known.state),
+        owner: owner.or(known.owner),
+        classification: classification.map_or(implied, |OrNone(classification)| classification),
+        determination,
+        comment: comment.or(known.comment),
+        handling_version: Some(known.handling_version).filter(|version| !version.is_empty()),
+    };
+    show_alert(global, client.put(&["alerts", id.as_str(), "handling"], &handling).await?)
 }
 
 fn show_alert(global: &Global, found: AlertJson) -> Result<Exit, Failure> {
@@ -73,6 +90,9 @@ fn show_alert(global: &Global, found: AlertJson) -> Result<Exit, Failure> {
         ("investigation", found.investigation_id),
         ("state", found.state.to_string()),
         ("owner", found.owner.unwrap_or_default()),
+        ("classification", found.classification.map(|word| word.to_string()).unwrap_or_default()),
+        ("determination", found.determination.map(|word| word.to_string()).unwrap_or_default()),
+        ("comment", found.comment.unwrap_or_default()),
         ("status", found.investigation_status.to_string()),
         ("page", found.url.unwrap_or_default()),
     ])?;

@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use super::replay::ReplayError;
 use super::*;
 use crate::action::{Action, ActionSource, Severity};
+use crate::classification::{Classification, Determination};
 use crate::event::Origin;
 use crate::guard::{PlanFacts, StopWhen};
 use crate::halt::Halt;
-use crate::handling::{AlertState, Incident};
+use crate::handling::{AlertHandling, AlertState, Incident};
 use crate::id::{AlertId, ApprovalId, InvestigationId};
 use crate::limits::SelectionMode;
 use crate::sha256::Digest;
@@ -570,16 +571,23 @@ fn a_replay_begins_with_the_submission_and_leads_to_the_same_state() {
 
 #[test]
 fn an_alert_is_handled_in_any_status_and_changes_nothing_else() {
-    let handled = Event::AlertHandled { state: AlertState::Resolved, owner: Some(by("ann")) };
+    let handled = Event::AlertHandled(AlertHandling {
+        state: AlertState::Resolved,
+        owner: Some(by("ann")),
+        classification: Some(Classification::TruePositive),
+        determination: Some(Determination::Phishing),
+        comment: Some("seen before".to_owned()),
+    });
     let linked = Event::IncidentLinked { incident: Some("https://tickets.example/1".parse().unwrap()) };
     for status in Status::ALL {
         let before = in_status(status);
         let after = step(&step(&before, &handled), &linked);
         assert_eq!((after.alert.state, after.alert.owner.as_deref()), (AlertState::Resolved, Some("ann")));
+        assert_eq!(after.alert.determination, Some(Determination::Phishing));
         assert_eq!(after.incident.as_ref().and_then(Incident::host), Some("tickets.example"));
         let cleared = step(
             &step(&after, &Event::IncidentLinked { incident: None }),
-            &Event::AlertHandled { state: AlertState::New, owner: None },
+            &Event::AlertHandled(AlertHandling::default()),
         );
         assert_eq!(cleared, before, "{status}");
         assert_eq!(serde_json::to_value(&cleared).unwrap(), serde_json::to_value(&before).unwrap());

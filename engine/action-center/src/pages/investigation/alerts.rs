@@ -5,15 +5,18 @@ use maud::{Markup, html};
 
 use super::super::layout;
 use super::found::Found;
+use super::handled;
 use crate::center::Center;
 use crate::design::table::{Column, Row, Table};
+use crate::design::words::classified;
 use crate::design::{pill, text};
 use crate::problem::Problem;
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column::lead("Alert"),
     Column::short("State"),
     Column::short("Owner"),
+    Column::medium("Classification").at_1240(),
     Column::short("Severity").at_720(),
     Column::short("Actor").at_1240(),
     Column::medium("Action").at_1240(),
@@ -30,7 +33,10 @@ pub(super) async fn tab(center: &Center, found: &Found) -> Result<Markup, Proble
         .chain(alerts.iter().zip(&others))
         .map(|(alert, remediation)| row(alert, remediation))
         .collect();
-    Ok(html! { (Table::new("Alerts", &COLUMNS, rows)) })
+    Ok(html! {
+        (Table::new("Alerts", &COLUMNS, rows))
+        (handled::recorded(center, found).await?)
+    })
 }
 
 fn row(alert: &Alert, remediation: &Remediation) -> Row {
@@ -39,6 +45,7 @@ fn row(alert: &Alert, remediation: &Remediation) -> Row {
         html! { (text::cell(&alert.name)) " " code .quiet { (alert.id) } },
         pill::alert(remediation.alert.state),
         text::cell(remediation.alert.owner.as_deref().unwrap_or_default()),
+        html! { (classified(&remediation.alert)) },
         pill::severity(alert.severity),
         text::cell(&alert.actor),
         pill::action(alert.action),

@@ -100,7 +100,7 @@ async fn show(
         @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
         div #investigation-tabs data-live data-every=(pace) { (tabs("Parts of the investigation", &tab_list(&found, open))) }
         div #investigation-tab data-live { (content) }
-        (handled::form(frame, &found, open, sent))
+        (handled::form(frame, &found, open, sent, problem))
     };
     let name = visible(&remediation.request.name);
     let status = InvestigationStatus::of(remediation);
