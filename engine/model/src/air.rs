@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::classification::{Classification, Determination};
 use crate::clock::Timestamp;
 use crate::event::Event;
+use crate::handling::{AlertState, Incident};
 use crate::id::RemediationId;
 use crate::link::PublicUrl;
 use crate::location::{Location, LocationKind};
@@ -86,8 +88,24 @@ struct Recommended<'a> {
 struct Data<'a> {
     remediation_id: &'a str,
     alert_ids: [&'a str; 1],
+    alerts: [HandledAlert<'a>; 1],
+    /// The address or the number of the incident in the ticket system of the site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<&'a str>,
     counts: crate::counts::Counts,
     entities: &'a [Entity<'a>],
+}
+
+/// What people recorded of the alert, with the names and values of the reference product's alerts.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HandledAlert<'a> {
+    alert_id: &'a str,
+    status: &'static str,
+    assigned_to: Option<&'a str>,
+    classification: Option<&'static str>,
+    determination: Option<&'static str>,
+    comments: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -170,6 +188,8 @@ impl AirRecord {
         let data = Data {
             remediation_id: remediation.id.as_str(),
             alert_ids: [request.alert_id.as_str()],
+            alerts: [alert(remediation)],
+            incident: remediation.incident.as_ref().map(Incident::as_str),
             counts: remediation.counts,
             entities: &entities,
         };
@@ -199,7 +219,7 @@ impl AirRecord {
 }
 
 /// Returns the remediation after each change that needs a record: a change of its investigation's status or of its
-/// action's.
+/// action's. What people recorded of the alert and of the incident until the next one is in the same record.
 pub fn changes(
     id: &RemediationId,
     events: impl IntoIterator<Item = (Event, Timestamp)>,
@@ -213,8 +233,12 @@ pub fn changes(
             Err(ReplayError::Illegal(error)) => return Err(error),
         };
         let shown = |remediation: &Remediation| (InvestigationStatus::of(remediation), action_status(remediation));
-        if changes.last().is_none_or(|last| shown(last) != shown(next)) {
-            changes.push(next.clone());
+        match changes.last_mut() {
+            Some(last) if shown(last) == shown(next) => {
+                last.alert.clone_from(&next.alert);
+                last.incident.clone_from(&next.incident);
+            }
+            _ => changes.push(next.clone()),
         }
     }
     Ok(changes)
@@ -242,6 +266,43 @@ fn action<'a>(remediation: &'a Remediation, investigation: &'a Investigation) ->
             .chain(clusters(remediation, investigation))
             .map(|entity| json(&entity))
             .collect(),
+    }
+}
+
+fn alert(remediation: &Remediation) -> HandledAlert<'_> {
+    let handling = &remediation.alert;
+    HandledAlert {
+        alert_id: remediation.request.alert_id.as_str(),
+        status: match handling.state {
+            AlertState::New => "New",
+            AlertState::InProgress => "InProgress",
+            AlertState::Resolved => "Resolved",
+        },
+        assigned_to: handling.owner.as_deref(),
+        classification: handling.classification.map(|found| match found {
+            Classification::TruePositive => "TruePositive",
+            Classification::Informational => "InformationalExpectedActivity",
+            Classification::FalsePositive => "FalsePositive",
+        }),
+        determination: handling.determination.map(determination),
+        comments: handling.comment.as_deref(),
+    }
+}
+
+/// Returns the reference product's name, which has none for spam.
+const fn determination(found: Determination) -> &'static str {
+    match found {
+        Determination::Phishing => "Phishing",
+        Determination::Malware => "Malware",
+        Determination::Spam => "Other",
+        Determination::CompromisedAccount => "CompromisedAccount",
+        Determination::MaliciousUserActivity => "MaliciousUserActivity",
+        Determination::MultistageAttack => "MultiStagedAttack",
+        Determination::SecurityTesting => "SecurityTesting",
+        Determination::ConfirmedActivity => "ConfirmedUserActivity",
+        Determination::LineOfBusinessApplication => "LineOfBusinessApplication",
+        Determination::NotMalicious => "NotMalicious",
+        Determination::NotEnoughData => "NotEnoughDataToValidate",
     }
 }
 

@@ -3,15 +3,18 @@
 //! There is one event per message, once it has its outcome, because analysts pivot on messages and mailboxes, and one
 //! event for the whole remediation once it has ended, with its counts. All carry the same `command_uid`. The schema has
 //! no class for the remediation of mail: fields without an attribute are under `unmapped`, the message in the shape of
-//! its Email object, and the observables point there.
+//! its Email object, and the observables point there. The event of the end has what people recorded of the alert, with
+//! the attributes of the class Incident Finding.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::action::{Action, Severity};
+use crate::classification::{Classification, Determination};
 use crate::clock::Timestamp;
 use crate::counts::Counts;
+use crate::handling::{AlertState, Incident};
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::plan::header::PlanHeader;
 use crate::plan::target::Target;
@@ -130,9 +133,47 @@ pub struct Unmapped {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident_finding: Option<IncidentFinding>,
+    /// What people found the alert to be exactly, in the words of this program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub determination: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<MessageOutcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
+}
+
+/// What people recorded of the alert, with the attributes of the schema's class Incident Finding (2005).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IncidentFinding {
+    pub status_id: u32,
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<User>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<Ticket>,
+}
+
+/// The schema's User object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// The name of the principal.
+    pub name: String,
+}
+
+/// The schema's Ticket object: the address or the number of the incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ticket {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub src_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
 }
 
 /// The outcome of one message, in the words of this program.
@@ -224,10 +265,51 @@ impl OcsfEvent {
                 plan_digest: remediation.plan.as_ref().map(|plan| plan.digest.to_string()),
                 plan: header.map(PlanHeader::parts).unwrap_or_default(),
                 counts: Some(*counts),
+                incident_finding: Some(incident_finding(remediation)),
+                determination: remediation.alert.determination.map(Determination::as_str),
                 ..unmapped(remediation)
             },
             ..base(remediation)
         })
+    }
+}
+
+fn incident_finding(remediation: &Remediation) -> IncidentFinding {
+    let handling = &remediation.alert;
+    let (status_id, status) = match handling.state {
+        AlertState::New => (1, "New"),
+        AlertState::InProgress => (2, "In Progress"),
+        AlertState::Resolved => (4, "Resolved"),
+    };
+    let verdict = handling.classification.map(|found| verdict(found, handling.determination));
+    IncidentFinding {
+        status_id,
+        status,
+        assignee: handling.owner.clone().map(|name| User { name }),
+        verdict_id: verdict.map(|(id, _)| id),
+        verdict: verdict.map(|(_, name)| name),
+        comment: handling.comment.clone(),
+        tickets: remediation.incident.iter().map(ticket).collect(),
+    }
+}
+
+fn ticket(incident: &Incident) -> Ticket {
+    let text = incident.as_str().to_owned();
+    if incident.host().is_some() {
+        Ticket { src_url: Some(text), uid: None }
+    } else {
+        Ticket { src_url: None, uid: Some(text) }
+    }
+}
+
+/// Returns the verdict. The schema distinguishes tests, and what could not be decided.
+const fn verdict(found: Classification, exactly: Option<Determination>) -> (u32, &'static str) {
+    match (found, exactly) {
+        (_, Some(Determination::SecurityTesting)) => (6, "Test"),
+        (_, Some(Determination::NotEnoughData)) => (7, "Insufficient Data"),
+        (Classification::FalsePositive, _) => (1, "False Positive"),
+        (Classification::TruePositive, _) => (2, "True Positive"),
+        (Classification::Informational, _) => (5, "Benign"),
     }
 }
 
@@ -286,6 +368,8 @@ fn unmapped(remediation: &Remediation) -> Unmapped {
         plan_digest: None,
         plan: BTreeMap::new(),
         counts: None,
+        incident_finding: None,
+        determination: None,
         outcome: None,
         email: None,
     }

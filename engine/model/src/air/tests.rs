@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::action::Action;
+use crate::classification::{Classification, Determination};
 use crate::example::{HOSTILE, NOON, events, fold, messages};
+use crate::handling::{AlertHandling, AlertState};
 use crate::id::{AlertId, InvestigationId};
 use crate::stop_reason::StopReason;
 
@@ -123,4 +125,39 @@ fn only_a_person_whose_yes_counted_has_approved() {
     // One of two voters approved, then the other rejected.
     let rejected = Remediation { approved_at: None, decided_by: Some("eve".into()), ..ended };
     assert_eq!(approved_by(&rejected), Value::Null);
+}
+
+#[test]
+fn a_record_has_what_people_recorded_of_the_alert() {
+    let mut events = events(Action::SoftDelete);
+    let before = changes(&fold(&events).id, events.clone()).unwrap();
+    let handling = AlertHandling {
+        state: AlertState::Resolved,
+        owner: Some("ann".to_owned()),
+        classification: Some(Classification::Informational),
+        determination: Some(Determination::SecurityTesting),
+        comment: Some(HOSTILE.to_owned()),
+    };
+    events.push((Event::AlertHandled(handling), NOON));
+    events.push((Event::IncidentLinked { incident: Some("INC-1".parse().unwrap()) }, NOON));
+    let remediation = fold(&events);
+    let changes = changes(&remediation.id, events).unwrap();
+    assert_eq!((changes.len(), changes.last()), (before.len(), Some(&remediation)));
+    let investigation = investigation(&remediation, InvestigationKind::Admin);
+    let data = |then: &Remediation| {
+        let record = AirRecord::of_change(then, &investigation, None);
+        assert!(!record.data.chars().any(crate::text::is_deceptive), "{}", record.data);
+        (record.id, serde_json::from_str::<Value>(&record.data).unwrap())
+    };
+    let (id, handled) = data(&changes[changes.len() - 1]);
+    assert_eq!(id, data(&before[before.len() - 1]).0, "a record keeps its identifier");
+    let alert = serde_json::json!([{
+        "AlertId": remediation.request.alert_id, "Status": "Resolved", "AssignedTo": "ann",
+        "Classification": "InformationalExpectedActivity", "Determination": "SecurityTesting", "Comments": HOSTILE,
+    }]);
+    assert_eq!((&handled["Alerts"], &handled["Incident"]), (&alert, &"INC-1".into()));
+    let (_, first) = data(&changes[0]);
+    assert_eq!((&first["Alerts"][0]["Status"], first.get("Incident")), (&"New".into(), None));
+    let names: std::collections::BTreeSet<_> = Determination::ALL.into_iter().map(determination).collect();
+    assert_eq!(names.len(), Determination::ALL.len());
 }

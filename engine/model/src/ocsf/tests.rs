@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::action::ActionSource;
 use crate::example::{HOSTILE, events, fold, messages, request};
+use crate::handling::AlertHandling;
 use crate::outcome::Reason;
 
 /// The attributes that version 1.6.0 requires of the class, and the values that it lists.
@@ -79,6 +80,54 @@ fn every_end_has_its_status_and_nothing_else_has() {
         }
     }
     assert_eq!(OcsfEvent::of_end(&ended, None).unwrap().status_id, 4);
+}
+
+/// The attributes of the class Incident Finding that are used, with the values that version 1.6.0 lists.
+const FINDING: &str = r#"{ "type": "object", "required": ["status_id"], "properties": {
+    "status_id": { "type": "integer", "enum": [0, 1, 2, 3, 4, 5, 99] }, "status": { "type": "string" },
+    "assignee": { "type": "object", "properties": { "name": { "type": "string" } } },
+    "verdict_id": { "type": "integer", "enum": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99] }, "verdict": { "type": "string" },
+    "comment": { "type": "string" },
+    "tickets": { "type": "array", "items": { "type": "object", "properties": {
+        "src_url": { "type": "string" }, "uid": { "type": "string" } } } } } }"#;
+
+#[test]
+fn the_end_has_what_people_recorded_of_the_alert() {
+    let ended = fold(&events(Action::SoftDelete));
+    let schema: Value = serde_json::from_str(FINDING).unwrap();
+    let finding = |alert: AlertHandling, incident: Option<&str>| {
+        let incident = incident.map(|incident| incident.parse().unwrap());
+        let event = check(
+            &OcsfEvent::of_end(&Remediation { alert: Box::new(alert), incident, ..ended.clone() }, None).unwrap(),
+        );
+        let finding = event["unmapped"]["incident_finding"].clone();
+        conforms(&schema, &finding, "incident_finding");
+        (finding, event["unmapped"]["determination"].clone())
+    };
+    let (new, exactly) = finding(AlertHandling::default(), None);
+    assert_eq!((new, exactly), (serde_json::json!({ "status_id": 1, "status": "New" }), Value::Null));
+    for (determination, verdict) in [
+        (Determination::Phishing, "2 True Positive"),
+        (Determination::SecurityTesting, "6 Test"),
+        (Determination::ConfirmedActivity, "5 Benign"),
+        (Determination::NotMalicious, "1 False Positive"),
+        (Determination::NotEnoughData, "7 Insufficient Data"),
+    ] {
+        let alert = AlertHandling {
+            state: AlertState::Resolved,
+            owner: Some("ann".to_owned()),
+            classification: Some(determination.classification()),
+            determination: Some(determination),
+            comment: Some(HOSTILE.to_owned()),
+        };
+        let (found, exactly) = finding(alert, Some("https://tickets.example/1"));
+        assert_eq!(format!("{} {}", found["verdict_id"], found["verdict"].as_str().unwrap()), verdict);
+        assert_eq!((&found["status_id"], &found["assignee"]["name"]), (&4.into(), &"ann".into()));
+        assert_eq!((&found["comment"], exactly), (&HOSTILE.into(), determination.as_str().into()));
+        assert_eq!(found["tickets"][0]["src_url"], "https://tickets.example/1");
+    }
+    let (numbered, _) = finding(AlertHandling::default(), Some("INC-1"));
+    assert_eq!(numbered["tickets"], serde_json::json!([{ "uid": "INC-1" }]));
 }
 
 #[test]
