@@ -35,6 +35,7 @@ mod operation;
 mod outbox;
 mod playbooks;
 mod private_files;
+mod records;
 mod reminders;
 mod reports;
 mod rooms;

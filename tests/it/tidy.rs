@@ -66,7 +66,18 @@ fn arrows_between_crates_go_one_way() {
         ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "app", "vote-signatures", "mail"]),
         (
             "cli",
-            &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "app", "action-center"],
+            &[
+                "files",
+                "mail",
+                "model",
+                "store",
+                "scripting",
+                "connectors",
+                "playbooks",
+                "runtime",
+                "app",
+                "action-center",
+            ],
         ),
     ];
     for (name, allowed) in allowed {

@@ -23,8 +23,8 @@ pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
 pub(crate) use submissions::{
-    BlockListArgs, DeliveredMessage, ExamineArgs, IndicatorsArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs,
-    ReportArgs, RunArgs, SightingsArgs, SubmitArgs,
+    BlockListArgs, DeliveredMessage, ExamineArgs, IndicatorsArgs, InvestigateArgs, PlanArgs, PlaybookArgs, ReadArgs,
+    RecordArgs, ReportArgs, RunArgs, SightingsArgs, SubmitArgs,
 };
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
@@ -89,6 +89,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Examine a message in a file: sender, links, attachments, and the root by which its copies are found
     Examine(ExamineArgs),
+    /// Show one message of a mailbox: sender, links with their real targets, attachments, text; the read is recorded in the
+    /// history
+    Read(ReadArgs),
     /// Investigate a message in a file: find every message of its campaign, and propose to remove them
     Investigate(Box<InvestigateArgs>),
     /// Look for indicators of a threat in a file (a list, CSV, MISP or STIX), and propose to remove the messages that have them

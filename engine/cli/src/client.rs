@@ -70,6 +70,11 @@ impl Client {
         self.ask(&Call { method: Method::GET, path, query: &[], body: None }).await
     }
 
+    /// The same, of what a body names.
+    pub(crate) async fn bytes_for(&self, path: &[&str], body: &impl Serialize) -> Result<Vec<u8>, Failure> {
+        self.ask(&Call { method: Method::POST, path, query: &[], body: Some(json(body)?) }).await
+    }
+
     /// Reads any number of bytes, and writes them as they come.
     pub(crate) async fn copy(
         &self,

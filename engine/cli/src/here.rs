@@ -30,6 +30,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Export(_)
         | Command::Plan(_)
         | Command::Examine(_)
+        | Command::Read(_)
         | Command::Investigate(_)
         | Command::Indicators(_)
         | Command::Sightings(_)

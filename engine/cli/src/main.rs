@@ -77,6 +77,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::run(&global, args).await,
         Command::Run(args) => commands::run::run(&global, args).await,
         Command::Examine(args) => commands::examine::run(&global, args).await,
+        Command::Read(args) => commands::read::run(&global, args).await,
         Command::Investigate(args) => commands::investigate::run(&global, *args).await,
         Command::Indicators(args) => commands::indicators::run(&global, *args).await,
         Command::Sightings(args) => commands::indicators::sightings(&global, args).await,

@@ -83,6 +83,22 @@ pub(crate) struct ExamineArgs {
     pub(crate) root: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// The mailbox that the message is in
+    #[arg(long)]
+    pub(crate) mailbox: String,
+    /// Its Message-ID, with its angle brackets
+    #[arg(long, value_name = "ID")]
+    pub(crate) message_id: String,
+    /// Also print its header
+    #[arg(long)]
+    pub(crate) header: bool,
+    /// Write the message, byte for byte, to a file for its owner alone, and print nothing of it
+    #[arg(long, short, value_name = "FILE", conflicts_with = "header")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 /// How a remediation is submitted, or only shown.
 #[derive(Debug, Args)]
 pub(crate) struct ProposalArgs {

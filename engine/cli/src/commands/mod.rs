@@ -30,6 +30,7 @@ pub(crate) mod playbooks;
 pub(crate) mod principals;
 mod proceed;
 pub(crate) mod proof;
+pub(crate) mod read;
 pub(crate) mod record;
 pub(crate) mod records;
 pub(crate) mod reference;
