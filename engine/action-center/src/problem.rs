@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use clawback_model::SavedSearchRefused;
 use clawback_runtime::{Error, UnsignedVote};
 use clawback_store::StoreError;
 use serde::Serialize;
@@ -169,6 +170,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Refused(StoreError::Name(_)) | Error::AgentName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
         Error::Refused(StoreError::ConfirmRefused(_)) => (StatusCode::FORBIDDEN, "second-administrator"),
         Error::Refused(StoreError::NothingPending { .. }) => (StatusCode::CONFLICT, "nothing-pending"),
+        Error::Refused(StoreError::SavedSearch(refused)) => of_saved_search(refused),
         Error::NotAsPlanned { .. } => (StatusCode::CONFLICT, "not-as-planned"),
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
@@ -216,5 +218,21 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         | Error::NoExaminer(Some(_))
         | Error::File { .. }
         | Error::Notifier { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+const fn of_saved_search(refused: &SavedSearchRefused) -> (StatusCode, &'static str) {
+    match refused {
+        SavedSearchRefused::Length
+        | SavedSearchRefused::WhiteSpace(_)
+        | SavedSearchRefused::Invisible(_)
+        | SavedSearchRefused::ReadsAsId(_) => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
+        SavedSearchRefused::NoCondition | SavedSearchRefused::NotACondition(_) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "inputs")
+        }
+        SavedSearchRefused::TooMany { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
+        SavedSearchRefused::NotTheOwner { .. } => (StatusCode::FORBIDDEN, "not-the-owner"),
+        SavedSearchRefused::Taken { .. } => (StatusCode::CONFLICT, "exists"),
+        SavedSearchRefused::Changed { .. } => (StatusCode::CONFLICT, "stale-version"),
     }
 }

@@ -21,6 +21,7 @@ mod principals;
 mod reading;
 mod report;
 mod retention;
+mod saved_searches;
 mod schedules;
 mod settings;
 mod stores;

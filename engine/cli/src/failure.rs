@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use clawback_model::SavedSearchRefused;
 use clawback_playbooks::Diagnostics;
 use clawback_runtime::Error;
 use clawback_store::StoreError;
@@ -101,7 +102,18 @@ impl From<&Error> for Failure {
             | Error::Picks(_)
             | Error::Label { .. }
             | Error::AgentName(_)
-            | Error::Refused(StoreError::Name(_))
+            | Error::Refused(
+                StoreError::Name(_)
+                | StoreError::SavedSearch(
+                    SavedSearchRefused::Length
+                    | SavedSearchRefused::WhiteSpace(_)
+                    | SavedSearchRefused::Invisible(_)
+                    | SavedSearchRefused::ReadsAsId(_)
+                    | SavedSearchRefused::NoCondition
+                    | SavedSearchRefused::NotACondition(_)
+                    | SavedSearchRefused::TooMany { .. },
+                ),
+            )
             | Error::NoOwner { .. }
             | Error::Owner { .. }
             | Error::UnknownOwner { .. }

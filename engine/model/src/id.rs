@@ -16,6 +16,8 @@ pub trait IdKind {
     const PREFIX: char;
     /// The noun used in error messages.
     const NOUN: &'static str;
+    /// The command that lists the existing ones.
+    const LISTED_BY: &'static str = "clawback history";
 }
 
 /// An identifier of one kind of thing, printed as `R-7K3M9QX2TA4V` (60 random bits).
@@ -33,6 +35,9 @@ pub type InvestigationId = Id<kinds::Investigation>;
 pub type AlertId = Id<kinds::Alert>;
 /// The ID of a report of a suspicious message.
 pub type ReportId = Id<kinds::Report>;
+
+/// The ID of a saved search.
+pub type SavedSearchId = Id<kinds::SavedSearch>;
 
 /// The kinds of identifier.
 pub(crate) mod kinds {
@@ -53,6 +58,9 @@ pub(crate) mod kinds {
     /// See [`super::ReportId`].
     #[derive(Debug)]
     pub struct Report;
+    /// See [`super::SavedSearchId`].
+    #[derive(Debug)]
+    pub struct SavedSearch;
 
     impl IdKind for Remediation {
         const PREFIX: char = 'R';
@@ -74,15 +82,21 @@ pub(crate) mod kinds {
         const PREFIX: char = 'P';
         const NOUN: &'static str = "report";
     }
+    impl IdKind for SavedSearch {
+        const PREFIX: char = 'S';
+        const NOUN: &'static str = "saved search";
+        const LISTED_BY: &'static str = "clawback saved-searches list";
+    }
 }
 
 /// A text that is not an identifier of the expected kind.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{given}` is not {noun} ID: expected {prefix}- and {LENGTH} letters or digits, as shown by `clawback history`", noun = article(.noun))]
+#[error("`{given}` is not {noun} ID: expected {prefix}- and {LENGTH} letters or digits, as shown by `{listed_by}`", noun = article(.noun))]
 pub struct InvalidId {
     given: String,
     noun: &'static str,
     prefix: char,
+    listed_by: &'static str,
 }
 
 fn article(noun: &str) -> String {
@@ -115,7 +129,12 @@ impl<K: IdKind> FromStr for Id<K> {
     /// Accepts upper and lower case.
     fn from_str(given: &str) -> Result<Self, InvalidId> {
         let text = given.trim().to_ascii_uppercase();
-        let wrong = || InvalidId { given: given.chars().take(40).collect(), noun: K::NOUN, prefix: K::PREFIX };
+        let wrong = || InvalidId {
+            given: given.chars().take(40).collect(),
+            noun: K::NOUN,
+            prefix: K::PREFIX,
+            listed_by: K::LISTED_BY,
+        };
         let digits = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('-')).ok_or_else(wrong)?;
         if digits.len() == LENGTH && digits.bytes().all(|byte| ALPHABET.contains(&byte)) {
             Ok(Self(text, PhantomData))
@@ -224,6 +243,8 @@ mod tests {
         let nouns = ["x".parse::<AlertId>().unwrap_err(), InvestigationId::try_from("x".to_owned()).unwrap_err()];
         assert!(nouns[0].to_string().contains("is not an alert ID: expected L-"));
         assert!(nouns[1].to_string().contains("is not an investigation ID: expected I-"));
+        let saved = "x".parse::<SavedSearchId>().unwrap_err().to_string();
+        assert!(saved.ends_with("as shown by `clawback saved-searches list`"), "{saved}");
         assert_eq!(
             " r-000000000001\n".parse(),
             Ok(RemediationId::from_random(1 << 55)),

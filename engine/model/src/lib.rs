@@ -64,6 +64,7 @@ mod remediation;
 mod reminder;
 mod report;
 mod report_mail;
+mod saved_search;
 mod schedule;
 mod second_administrator;
 mod selection;
@@ -117,7 +118,7 @@ pub use gap::Gap;
 pub use guard::{BatchReport, Guards, PlanFacts, StopWhen};
 pub use halt::Halt;
 pub use handling::{AlertHandling, AlertState, Incident, InvalidIncident};
-pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId, ReportId};
+pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId, ReportId, SavedSearchId};
 pub use indicator::{
     FoundIndicator, Indicator, IndicatorFile, IndicatorFormat, IndicatorKind, IndicatorSighting, IndicatorSightings,
     InvalidIndicator, InvalidIndicatorFile, SkippedIndicator, indicators_of, stix_sightings,
@@ -160,6 +161,9 @@ pub use report::{
 pub use report_mail::{
     LONGEST_BACK, LONGEST_LOOK_WAIT, REPORT_MAIL_HEADERS, ReportMail, ReportMailRules, is_automatic, searched_from,
     wait_after,
+};
+pub use saved_search::{
+    LONGEST_SAVED_SEARCH_NAME, MOST_SAVED_SEARCHES, SavedSearch, SavedSearchRefused, SavedSearchTerms,
 };
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, ScheduleState, SlotReason, Timetable};
 pub use second_administrator::{ConfirmRefused, check_second, until_confirmed};

@@ -173,6 +173,7 @@ impl From<StoreError> for Error {
             | StoreError::Exists { .. }
             | StoreError::Name(_)
             | StoreError::ConfirmRefused(_)
+            | StoreError::SavedSearch(_)
             | StoreError::NothingPending { .. }
             | StoreError::NoBackup
             | StoreError::Altered { .. }

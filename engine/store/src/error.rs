@@ -1,7 +1,7 @@
 //! The errors of the store. Each variant is a sentence that names the thing and the next step. Callers that act on the
 //! difference (retry, give up the lease, stop the node) match on the variant, never on text.
 
-use clawback_model::{ConfirmRefused, Halt, IllegalTransition, NameRefused, RemediationId};
+use clawback_model::{ConfirmRefused, Halt, IllegalTransition, NameRefused, RemediationId, SavedSearchRefused};
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::MigrateError;
 
@@ -37,6 +37,8 @@ pub enum StoreError {
     Name(#[from] NameRefused),
     #[error(transparent)]
     ConfirmRefused(#[from] ConfirmRefused),
+    #[error(transparent)]
+    SavedSearch(#[from] SavedSearchRefused),
     #[error("no roles of {name} wait to be confirmed; `clawback principals list` shows what waits")]
     NothingPending { name: String },
     #[error("the database's disk is full; make room and try again, nothing is lost")]
@@ -81,6 +83,7 @@ fn lists(noun: &str) -> &'static str {
         "principal" => "`clawback principals list` shows the existing ones",
         "token" => "`clawback principals tokens` and the name of its owner lists them",
         "schedule" => "`clawback schedules list` shows the existing ones",
+        "saved search" => "`clawback saved-searches list` shows those that you may open",
         _ => "`clawback history` shows the existing ones",
     }
 }

@@ -16,7 +16,8 @@
 //!
 //! - `database`: the two databases, their schema, transactions, rows and values. The handle [`Store`], the codecs of
 //!   columns (`rows`), the hash chain (`chain`) and the events of the site (`site_events`) build on it.
-//! - `people`: principals, tokens, roles, accounts, sessions, wrong passwords, idempotency keys, refusals.
+//! - `people`: principals, tokens, roles, accounts, sessions, wrong passwords, idempotency keys, refusals, saved
+//!   searches.
 //! - `search_index`: the index behind the filters of the history, and the search in it.
 //! - `notifying`: notifications and reminders that are still to be sent.
 //! - `history`: transitions of remediations with all that is written with them; plans, messages, batches, evidence,

@@ -1,4 +1,4 @@
-//! People and services: their names, their credentials, and their requests.
+//! People and services: their names, their credentials, their requests, and the searches that they save.
 
 pub(crate) mod accounts;
 pub(crate) mod answers;
@@ -6,5 +6,6 @@ pub(crate) mod attempts;
 pub(crate) mod principals;
 pub(crate) mod refusals;
 pub(crate) mod roles;
+pub(crate) mod saved_searches;
 pub(crate) mod sessions;
 pub(crate) mod tokens;

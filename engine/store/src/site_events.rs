@@ -1,6 +1,8 @@
 //! The events of the site that do not belong to a remediation.
 
-use clawback_model::{Actor, Digest, PrincipalKind, RemediationId, Role, Sweep, SweepEnd, Timestamp, Timetable};
+use clawback_model::{
+    Actor, Digest, Inputs, PrincipalKind, RemediationId, Role, SavedSearchId, Sweep, SweepEnd, Timestamp, Timetable,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{self, Entry};
@@ -12,7 +14,7 @@ use crate::rows::json;
 pub(crate) const READS: [&str; 2] = ["message-read", "evidence-read"];
 
 /// The kinds of the events of the site.
-pub const SITE_EVENT_KINDS: [&str; 20] = [
+pub const SITE_EVENT_KINDS: [&str; 22] = [
     "principal-added",
     "roles-changed",
     "roles-asked",
@@ -33,6 +35,8 @@ pub const SITE_EVENT_KINDS: [&str; 20] = [
     "evidence-read",
     "message-read",
     "messages-removed",
+    "search-shared",
+    "search-unshared",
 ];
 
 /// The message that a person read.
@@ -185,6 +189,18 @@ pub(crate) enum SiteEvent {
         remediation: String,
         messages: u64,
     },
+    /// A saved search that everybody may open: shared now, or changed.
+    SearchShared {
+        search: SavedSearchId,
+        owner: String,
+        name: String,
+        conditions: Inputs,
+    },
+    /// One that is private again, or was removed.
+    SearchUnshared {
+        search: SavedSearchId,
+        name: String,
+    },
 }
 
 /// Which message was read.
@@ -214,7 +230,8 @@ impl SiteEvent {
             Self::SchedulePaused { name }
             | Self::ScheduleResumed { name }
             | Self::ScheduleSet { name, .. }
-            | Self::ScheduleRemoved { name } => name.clone(),
+            | Self::ScheduleRemoved { name }
+            | Self::SearchUnshared { name, .. } => name.clone(),
             Self::Upgraded { schema } => format!("to schema {schema}"),
             Self::Halted { reason } => reason.clone(),
             Self::EvidenceRead { seq, .. } => format!("message {} as it was kept", u64::from(*seq) + 1),
@@ -224,6 +241,7 @@ impl SiteEvent {
             }
             Self::MessagesRemoved { messages, .. } => format!("{messages} messages"),
             Self::SweepEnded { why, .. } => why.to_string(),
+            Self::SearchShared { owner, name, .. } => format!("{name}, of {owner}"),
             Self::SweepBegun { .. } | Self::Unhalted => String::new(),
         }
     }
@@ -250,6 +268,8 @@ impl SiteEvent {
             Self::EvidenceRead { .. } => "evidence-read",
             Self::MessageRead { .. } => "message-read",
             Self::MessagesRemoved { .. } => "messages-removed",
+            Self::SearchShared { .. } => "search-shared",
+            Self::SearchUnshared { .. } => "search-unshared",
         }
     }
 }

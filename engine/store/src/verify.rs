@@ -15,6 +15,7 @@ mod records;
 mod related_rows;
 mod schedules;
 mod schema;
+mod shared_searches;
 mod site;
 mod targets;
 pub(crate) mod verified;

@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 69] = [
+const TABLE: [(&str, &str, May); 74] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -53,6 +53,11 @@ const TABLE: [(&str, &str, May); 69] = [
     ("get", "/api/v1/alerts/{id}", May::AnyRole),
     ("put", "/api/v1/alerts/{id}/handling", WRITERS),
     ("put", "/api/v1/investigations/{id}/incident", WRITERS),
+    ("get", "/api/v1/saved-searches", WRITERS),
+    ("post", "/api/v1/saved-searches", WRITERS),
+    ("get", "/api/v1/saved-searches/{id}", WRITERS),
+    ("put", "/api/v1/saved-searches/{id}", WRITERS),
+    ("delete", "/api/v1/saved-searches/{id}", WRITERS),
     ("get", "/api/v1/schedules", May::AnyRole),
     ("get", "/api/v1/schedules/{name}/slots", May::AnyRole),
     ("post", "/api/v1/schedules/{name}/pause", WRITERS),
@@ -103,6 +108,10 @@ fn body(path: &str) -> Option<Value> {
             Some(json!({ "mailbox": "u1@corp.example", "message_id": "<1@evil.example>" }))
         }
         "examinations" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==" })),
+        "saved-searches" => Some(json!({ "name": "Payroll", "conditions": { "from": super::SENDER } })),
+        "{id}" => {
+            Some(json!({ "version": 1, "name": "Payroll", "is_shared": true, "conditions": { "from": "a@x.example" } }))
+        }
         "reports" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==", "reporter": "ann@corp.example" })),
         "indicators" => Some(json!({ "content": "evil.example" })),
         "suggestions" => {
@@ -165,6 +174,8 @@ async fn every_route_allows_and_denies_by_role() {
         let id_of = match path.split('/').nth(3) {
             Some("alerts") => &alert,
             Some("investigations") => &investigation,
+            // There is none: what is found depends on its owner (`saved_searches`).
+            Some("saved-searches") => "S-000000000000",
             _ => &id,
         };
         let real = path.replace("{id}", id_of).replace("{name}", name).replace("{seq}", "1");

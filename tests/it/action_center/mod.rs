@@ -20,6 +20,7 @@ mod people;
 mod reading;
 mod retrying;
 mod rotation;
+mod saved_searches;
 mod schemathesis;
 mod searching;
 mod served;

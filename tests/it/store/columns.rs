@@ -75,6 +75,7 @@ async fn history(database: &Database) {
     swept(database).await;
     started_without_a_vote(database).await;
     super::reports::reported(database).await;
+    super::saved_searches::saved(database, &root).await;
     let change = store.changes(None, 1).await.unwrap().remove(0);
     store.address(&[(change, vec!["soc".into()])], at(2_000_800)).await.unwrap();
     store.halt("a drill", "root", at(2_000_900)).await.unwrap();
@@ -378,6 +379,7 @@ async fn rows_that_are_inserted_or_removed_are_named() {
             ("schedules", "DELETE FROM schedules WHERE name = 'tidy'", "schedule `tidy`"),
             ("slots", "DELETE FROM slots WHERE remediation_id IS NOT NULL", "schedule `tidy`"),
             ("work", "DELETE FROM work", "there is no work for it"),
+            ("saved_searches", "DELETE FROM saved_searches WHERE is_shared = 1", "the shared search S-"),
             ("lanes", "DELETE FROM lanes WHERE remediation = 1 AND lane = 0", "lane 0"),
             ("evidence", "DELETE FROM evidence", "what was kept of target 0"),
             ("evidence", "INSERT INTO evidence VALUES (1, 0, 'x', 1, 1)", "what was kept of target 0"),

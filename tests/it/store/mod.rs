@@ -17,6 +17,7 @@ mod proofs;
 mod refusals;
 mod remediations;
 mod reports;
+mod saved_searches;
 mod schedules;
 mod schema;
 mod sessions;

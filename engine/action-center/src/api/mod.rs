@@ -14,6 +14,7 @@ mod problems;
 mod records;
 mod remediations;
 mod reports;
+mod saved_searches;
 mod schedules;
 mod site;
 mod slowly;
@@ -40,6 +41,7 @@ pub(crate) use exports::{export, plan};
     (name = "reports", description = "Messages that people found suspicious"),
     (name = "records", description = "Alerts and investigations"),
     (name = "evidence", description = "Messages that were kept before they were deleted for good"),
+    (name = "saved-searches", description = "Conditions of a search under a name, private or shared"),
     (name = "stores", description = "Mail stores and their connectors"),
     (name = "principals", description = "Who may act, and their tokens"),
     (name = "site", description = "Playbooks, schedules, the kill switch, the history's proof"),
@@ -66,6 +68,8 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(indicators::read))
         .routes(routes!(indicators::sightings))
         .routes(routes!(block_lists::get))
+        .routes(routes!(saved_searches::list, saved_searches::save))
+        .routes(routes!(saved_searches::show, saved_searches::change, saved_searches::remove))
         .routes(routes!(exports::export))
         .routes(routes!(exports::plan))
         .routes(routes!(exports::text))

@@ -13,6 +13,7 @@ mod principal;
 mod record;
 mod remediation;
 mod report;
+mod saved_search;
 mod schedule;
 mod setting;
 mod site;
@@ -41,6 +42,7 @@ pub use remediation::{
     VerificationJson,
 };
 pub use report::{NewReportJson, ReportGroupJson, ReportedJson};
+pub use saved_search::{ChangedSearchJson, NewSavedSearchJson, SavedSearchJson};
 pub use schedule::{ScheduleJson, SlotJson};
 pub use setting::SettingJson;
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};

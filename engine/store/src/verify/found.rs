@@ -101,6 +101,8 @@ pub enum Found {
     Sweep { remediation: String },
     #[error("the sweep settings of {remediation} differ from the events of the site")]
     SweepTerms { remediation: String },
+    #[error("the shared search {id} differs from the events of the site: it was changed without an event")]
+    SharedSearch { id: String },
     #[error("whose follow-up {remediation} is differs from its events")]
     FollowUp { remediation: String },
     #[error("the alert of {remediation} differs from its events")]

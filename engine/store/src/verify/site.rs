@@ -1,4 +1,4 @@
-//! Checks principals, tokens, pauses of schedules, ends of sweeps and the halt: the fold of the site's events against
+//! Checks principals, tokens, pauses of schedules, ends of sweeps, shared searches and the halt: the fold of the site's events against
 //! the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +7,7 @@ use clawback_model::{Digest, Halt, Link, PendingRoles, Principal, Role, Sweep, S
 
 use super::found::{Found, VerifyError};
 use super::schedules::{self, Scheduled};
+use super::shared_searches::SharedSearches;
 use crate::database::dialect::Tx;
 use crate::history::halts;
 use crate::people::principals::{COLUMNS, read};
@@ -56,6 +57,8 @@ pub(super) struct Site {
     swept: BTreeMap<String, SweepEnd>,
     halt: Option<Halt>,
     schedules: BTreeMap<String, Scheduled>,
+    /// The searches that are shared.
+    searches: SharedSearches,
     /// Sessions in the table whose event was not read yet, by their digest. Sessions that have ended are removed from
     /// the table.
     sessions: BTreeMap<String, Session>,
@@ -147,6 +150,10 @@ impl Site {
                 self.halt = Some(Halt { by: link.actor.clone(), reason, since: link.at });
             }
             SiteEvent::Unhalted => self.halt = None,
+            SiteEvent::SearchShared { search, owner, name, conditions } => {
+                self.searches.set(search, (owner, name, conditions));
+            }
+            SiteEvent::SearchUnshared { search, .. } => self.searches.remove(&search),
         }
         Ok(())
     }
@@ -177,6 +184,7 @@ impl Site {
             return Err(Found::Session { principal }.into());
         }
         self.compare_sweeps(tx).await?;
+        self.searches.compare(tx).await?;
         self.compare_sign_in(tx).await?;
         if halts::standing(tx).await? != self.halt {
             return Err(Found::Halt.into());
