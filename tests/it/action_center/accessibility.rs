@@ -61,6 +61,7 @@ async fn no_page_keeps_anybody_out() {
                 "/help",
                 "/audit?person=nobody&from=yesterday",
                 "/search",
+                "/search/saved",
                 "/search?from=eve%40evil.example",
                 "/search?from=eve%40evil.example&split=sender",
                 "/search?from=eve%40evil.example&show=campaigns",

@@ -58,6 +58,7 @@ async fn no_form_has_a_first_button_that_decides() {
         "/first-steps",
         "/help",
         "/search",
+        "/search/saved",
         "/search?from=eve%40evil.example",
     ];
     let pages = fixed.into_iter().map(str::to_owned);
@@ -119,7 +120,7 @@ fn boxes(page: &str) -> Vec<String> {
     plain.map(|value| value.bytes().map(|byte| format!("%{byte:02X}")).collect()).collect()
 }
 
-const MANUAL: &str = include_str!("../../../workflows/manual.yaml");
+pub(super) const MANUAL: &str = include_str!("../../../workflows/manual.yaml");
 
 /// A desk with the playbook `manual`.
 pub(super) async fn with_manual() -> Desk {

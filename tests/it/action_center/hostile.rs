@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use clawback_model::{PrincipalKind, Role, is_deceptive};
+use clawback_model::{Id, Principal, PrincipalKind, Role, SavedSearchTerms, is_deceptive};
 use clawback_tests::center::TestCenter;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hostile::PAYLOADS;
@@ -25,7 +25,7 @@ steps:
 ";
 
 /// Pages that show something of mail, or of what callers sent.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 23] = [
     "/pending",
     "/history?limit=500",
     "/history?limit=500&column=name&column=description&column=inputs&column=requested-by",
@@ -41,6 +41,9 @@ const PAGES: [&str; 20] = [
     "/settings",
     "/first-steps",
     "/help",
+    "/search",
+    "/search/saved",
+    "/search?from_domain=evil.example&saved=S-000000000000",
     "/search?from_domain=evil.example",
     "/search?from_domain=evil.example&split=sender",
     "/search?from_domain=evil.example&split=subject",
@@ -70,6 +73,13 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
             "INSERT INTO principals (name, kind, roles, created_at) VALUES ('{name}', 'person', '[\"viewer\"]', 0)"
         );
         assert!(database.force(&sql).await, "{payload:?}");
+    }
+    // So are names of saved searches.
+    for (number, payload) in (0..).zip(PAYLOADS) {
+        let conditions = [("subject", payload), ("from_domain", "evil.example")].into();
+        let terms = SavedSearchTerms { name: format!("{number} {payload}"), is_shared: true, conditions };
+        let who = Principal::new("ann", PrincipalKind::Person, vec![Role::Analyst]);
+        center.api.site().history.add_saved_search(&Id::from_random(number), &terms, &who, NOON).await.unwrap();
     }
     let mut first = None;
     for payload in PAYLOADS {

@@ -21,6 +21,7 @@ mod reading;
 mod retrying;
 mod rotation;
 mod saved_searches;
+mod saving;
 mod schemathesis;
 mod searching;
 mod served;

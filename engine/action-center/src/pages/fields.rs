@@ -12,6 +12,11 @@ use crate::problem::Problem;
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// These names and values.
+    pub(crate) fn of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
     /// The first value of a name; empty if there is none.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())

@@ -39,6 +39,7 @@ mod query;
 mod remediation;
 mod reports;
 mod results_csv;
+mod saved_searches;
 mod schedules;
 mod search;
 mod searching;
@@ -77,6 +78,10 @@ pub(crate) fn router() -> Router<Center> {
         .route("/search/again", get(searching::again))
         .route("/search/cancel", post(searching::cancel))
         .route("/search/submit", post(search::submit))
+        .route("/search/save", post(search::save))
+        .route("/search/saved", get(saved_searches::list))
+        .route("/search/saved/change", post(saved_searches::change))
+        .route("/search/saved/remove", post(saved_searches::remove))
         .route("/search/message", post(message::read_found))
         .route("/search/investigate", post(search::investigate))
         .route("/search/file", post(upload::investigate).layer(DefaultBodyLimit::max(crate::forms::LARGEST_FILE_FORM)))

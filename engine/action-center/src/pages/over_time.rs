@@ -79,11 +79,7 @@ pub(super) fn chart(query: &Fields, tally: &Tally) -> Markup {
         .map(|(one, word, label)| Chip {
             label: (*label).to_owned(),
             count: None,
-            address: format!(
-                "/search?{}&{SPLIT}={}",
-                query::conditions(query),
-                if word.is_empty() { "all" } else { word }
-            ),
+            address: format!("/search?{}&{SPLIT}={}", query::kept(query), if word.is_empty() { "all" } else { word }),
             is_set: *one == split,
         })
         .collect();
@@ -131,7 +127,7 @@ fn drawn(query: &Fields, tally: &Tally, split: Split) -> TimeChart {
 /// The address of the search that is narrowed to these conditions.
 pub(super) fn address(query: &Fields, conditions: &[(&str, String)]) -> String {
     let conditions: Vec<(&str, &str)> = conditions.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    format!("/search?{}", narrowed::with(query, &conditions))
+    format!("/search?{}", query::with_saved(query, narrowed::with(query, &conditions)))
 }
 
 /// How many hours a bar has, so that there are not too many.

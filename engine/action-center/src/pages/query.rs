@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::fields::{Fields, query_of};
 use super::pasted::understood;
+use crate::access::encoded;
 use crate::design::field::{self, Mistake};
 use crate::design::filter_bar;
 use crate::design::words::spoken;
@@ -13,6 +14,8 @@ use crate::problem::Problem;
 
 /// The input of the page's number.
 pub(super) const PAGE: &str = "page";
+/// The word of the address that names the saved search which is open.
+pub(super) const SAVED: &str = "saved";
 /// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
 const FIELDS: [(&str, &str, &str); 19] = [
     ("from", "From address", "payroll@evil.example"),
@@ -37,7 +40,7 @@ const FIELDS: [(&str, &str, &str); 19] = [
 ];
 
 /// Further fields, which are always folded.
-const FURTHER: [(&str, &str, &str); 13] = [
+const FURTHER: [(&str, &str, &str); 15] = [
     ("from_name", "Sender's name contains", "Payroll"),
     ("recipients", "Recipient", "ann@corp.example"),
     ("subject_matches", "Subject matches", "^invoice \\d+$"),
@@ -47,6 +50,8 @@ const FURTHER: [(&str, &str, &str); 13] = [
     ("url_host_matches", "Host of a link matches", "^login-[a-z]+\\."),
     ("url", "Link", "https://pay.evil.example/a"),
     ("attachment_type", "Attachment of type", "image/*"),
+    ("has_attachment", "Has an attachment", "true"),
+    ("smaller_than", "Smaller than (bytes)", "100000"),
     ("envelope_from", "Envelope sender", "bounce@evil.example"),
     ("delivered_to", "Delivered-To", "ann@corp.example"),
     ("sender_ip", "Sent from network", "192.0.2.0/24"),
@@ -54,7 +59,8 @@ const FURTHER: [(&str, &str, &str); 13] = [
 ];
 
 /// Inputs that take one value. For each of the others, an empty field is added after those that are filled in.
-const SINGLE: [&str; 6] = ["like", "since", "received_after", "received_before", "list_id", "larger_than"];
+const SINGLE: [&str; 8] =
+    ["like", "since", "received_after", "received_before", "list_id", "larger_than", "smaller_than", "has_attachment"];
 /// Locations to choose from.
 const LOCATIONS: [(&str, &str, &str); 2] = [
     ("location", "Latest delivery location", "Any but Recoverable Items and quarantine"),
@@ -85,6 +91,7 @@ pub(super) fn form(query: &Fields, mistakes: &[Mistake]) -> Markup {
     let is_open = further().any(|(name, ..)| mistakes.iter().any(|mistake| mistake.field == *name));
     html! {
         form .filters method="get" action="/search/again" role="search" aria-label="Query" {
+            (saved(query))
             div .bar {
                 @for name in FIRST { @for field in FIELDS.iter().filter(|(of, ..)| *of == name) { (texts(query, field, mistakes)) } }
                 button { "Search" }
@@ -115,7 +122,8 @@ fn chips(query: &Fields) -> Vec<(String, String)> {
         let shown = if is_location { spoken(value) } else { clawback_model::visible_line(value, 100) };
         let others = pairs.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, pair)| *pair);
         let without = query_of(others);
-        let way = if without.is_empty() { "/search".to_owned() } else { format!("/search?{without}") };
+        let way =
+            if without.is_empty() { "/search".to_owned() } else { format!("/search?{}", with_saved(query, without)) };
         (format!("{label}: {shown}"), way)
     };
     pairs.iter().enumerate().map(chip).collect()
@@ -171,4 +179,53 @@ pub(super) fn inputs(query: &Fields) -> Inputs {
 /// The conditions as the query of an address. Searches with the same conditions have the same query.
 pub(super) fn conditions(query: &Fields) -> String {
     query_of(inputs(query).pairs())
+}
+
+/// The same for the address of the page Search, with the saved search that is open.
+pub(super) fn kept(query: &Fields) -> String {
+    with_saved(query, conditions(query))
+}
+
+/// These conditions, with the saved search that is open.
+pub(super) fn with_saved(query: &Fields, conditions: String) -> String {
+    match query.filled(SAVED).filter(|_| !conditions.is_empty()) {
+        Some(id) => format!("{conditions}&{SAVED}={}", encoded(id)),
+        None => conditions,
+    }
+}
+
+/// The field of a form that keeps the saved search open.
+pub(super) fn saved(query: &Fields) -> Markup {
+    html! { @if let Some(id) = query.filled(SAVED) { input type="hidden" name=(SAVED) value=(id); } }
+}
+
+/// The first of these conditions for which the page has no field.
+pub(super) fn unknown(conditions: &Inputs) -> Option<&str> {
+    conditions.iter().map(|(name, _)| name).find(|name| label(name).is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_of_the_playbook_has_a_field() {
+        let manual = include_str!("../../../../workflows/manual.yaml");
+        let inputs = manual.split("\ninputs:\n").nth(1).and_then(|rest| rest.split("\nsteps:").next()).unwrap();
+        let names: Vec<&str> =
+            inputs.lines().filter_map(|line| line.trim().split_once(": {")).map(|pair| pair.0).collect();
+        assert!(names.len() > 30, "{names:?}");
+        let conditions: Inputs = names.iter().map(|name| (*name, "x")).collect();
+        let others: Vec<&str> = names.into_iter().filter(|name| label(name).is_none()).collect();
+        assert_eq!(others, ["action", "delete_senders_copy"]);
+        assert_eq!(unknown(&conditions), Some("action"));
+    }
+
+    #[test]
+    fn the_saved_search_is_kept_as_long_as_there_are_conditions() {
+        let of = |pairs: &[(&str, &str)]| Fields::of(pairs.iter().copied());
+        assert_eq!(kept(&of(&[("from", "a@x"), (SAVED, "S-1&x")])), "from=a%40x&saved=S-1%26x");
+        assert_eq!(kept(&of(&[("from", " "), (SAVED, "S-1")])), "");
+        assert_eq!(kept(&of(&[("from", "a@x")])), "from=a%40x");
+    }
 }

@@ -20,7 +20,7 @@ use super::paging::{Rows, pager};
 use super::query::PAGE;
 use super::shown::Shown;
 use super::views::View;
-use super::{findings, layout, over_time, query, searching, upload, views};
+use super::{findings, layout, over_time, query, saved_searches, searching, upload, views};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
@@ -63,13 +63,27 @@ const COLUMNS: [Column; 9] = [
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    Ok(show(&center, &frame, &query, None).await?)
+    Ok(show(&center, &frame, &query, Refused::default()).await?)
 }
 
-/// The page. `query` has the conditions, and after a refused submission also the rest of its form.
-async fn show(center: &Center, frame: &Frame, query: &Fields, problem: Option<&Problem>) -> Result<Response, Problem> {
-    let may_search = frame.may(Permission::Submit);
-    let looked = if may_search { look(center, frame, query, problem.is_some()).await } else { Looked::Nothing };
+/// What of the page was refused.
+#[derive(Debug, Clone, Copy, Default)]
+struct Refused<'a> {
+    submission: Option<&'a Problem>,
+    /// That the search is saved.
+    saving: Option<&'a Problem>,
+}
+
+/// The page. `asked` has the conditions or the saved search, and after a refusal also the rest of its form.
+async fn show(center: &Center, frame: &Frame, asked: &Fields, refused: Refused<'_>) -> Result<Response, Problem> {
+    if !frame.may(Permission::Submit) {
+        let words = "Ask an administrator; the page People lists them.";
+        let body = empty(Icon::Search, "You need the role analyst to search", words);
+        return Ok(layout::page(frame, "/search", "Search", &html! { (body) }));
+    }
+    let (query, opened) = saved_searches::open(center, frame, asked).await;
+    let (query, problem) = (&query, refused.submission);
+    let looked = look(center, frame, query, problem.or(refused.saving).is_some()).await;
     let failed = match &looked {
         Looked::Refused(problem) => Some(problem),
         Looked::Ended(end) => end.found.as_ref().err(),
@@ -94,17 +108,17 @@ async fn show(center: &Center, frame: &Frame, query: &Fields, problem: Option<&P
     let is_found = matches!(&looked, Looked::Ended(end) if end.found.is_ok());
     let every = if matches!(looked, Looked::Running(_)) { "1" } else { "0" };
     let body = html! {
-        @if may_search {
-            (query::form(query, &mistakes))
-            @if let Some(problem) = problem.filter(|_| !is_found) { (toast::problem(layout::in_words(problem))) }
-            div #found data-live data-every=(every) { (shown) }
-            (upload::form(frame))
-        } @else {
-            (empty(Icon::Search, "You need the role analyst to search", "Ask an administrator; the page People lists them."))
-        }
+        @if let Some(problem) = &opened.problem { (toast::problem(layout::in_words(problem))) }
+        (query::form(query, &mistakes))
+        (opened.form(frame, query, refused.saving))
+        @if let Some(problem) = problem.filter(|_| !is_found) { (toast::problem(layout::in_words(problem))) }
+        div #found data-live data-every=(every) { (shown) }
+        (upload::form(frame))
     };
-    let mut response = layout::page(frame, "/search", "Search", &body);
-    if let Some(problem) = problem.or(failed) {
+    let all = center.api().saved_searches(&frame.who).await?;
+    let head = opened.head(frame, &all);
+    let mut response = layout::page_with(frame, "/search", &opened.title(), &head, &body);
+    if let Some(problem) = problem.or(refused.saving).or(opened.problem.as_ref()).or(failed) {
         layout::of_problem(&mut response, problem);
     }
     Ok(response)
@@ -173,7 +187,7 @@ fn results(
         section aria-label="Results" {
             h2 { (counted(total, "message")) " in " (counted(plan.facts.mailboxes, "mailbox")) }
             p .quiet { "Selection: " (text::selection(&found.in_words)) ". " (counted(found.searched, "mailbox")) " searched "
-                (text::time(at)) ". " a href={ "/search/again?" (query::conditions(query)) } { "Search again" }
+                (text::time(at)) ". " a href={ "/search/again?" (query::kept(query)) } { "Search again" }
                 @if total > 0 { ", " a href={ "/search.csv?" (query::conditions(query)) } {
                     "Results as CSV" @if total > SHOWN as u64 { " (the first " (number(SHOWN as u64)) ")" }
                 } } }
@@ -198,7 +212,7 @@ fn results(
         } @else {
             @let page = Rows::of(query, found.sample.len());
             (table(center, frame, found, page, at, query))
-            (pager(&format!("/search?{}", query::conditions(query)), page, total, html! { span { "Only messages of this page can be selected." } }))
+            (pager(&format!("/search?{}", query::kept(query)), page, total, html! { span { "Only messages of this page can be selected." } }))
             @if page.is_last() && total > found.sample.len() as u64 {
                 p .empty { "The first " (number(found.sample.len() as u64)) " are shown. To select single ones, narrow the search; \"all\" means all " (number(total)) "." }
             }
@@ -209,6 +223,7 @@ fn results(
             form method="post" action="/search/submit" {
                 (layout::form_token(frame))
                 @for (name, value) in query::inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
+                (query::saved(query))
                 input type="hidden" name="total" value=(total);
                 @if let Some(page) = query.filled(PAGE) { input type="hidden" name=(PAGE) value=(page); }
                 @let pane = pane::pane(&html! { span #take-action { "Take action" } }, None, &action(frame, query, plan.counts.submitted, found, problem));
@@ -348,7 +363,22 @@ pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields:
     let frame = Frame::load(&center, caller).await?;
     match accept(&center, &frame, &fields).await {
         Ok(response) => Ok(response),
-        Err(problem) => Ok(show(&center, &frame, &fields, Some(&problem)).await?),
+        Err(problem) => {
+            let refused = Refused { submission: Some(&problem), saving: None };
+            Ok(show(&center, &frame, &fields, refused).await?)
+        }
+    }
+}
+
+/// Saves the conditions of the page under a name.
+pub(crate) async fn save(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    match saved_searches::save(&center, &frame, &fields).await {
+        Ok(response) => Ok(response),
+        Err(problem) => {
+            let refused = Refused { submission: None, saving: Some(&problem) };
+            Ok(show(&center, &frame, &fields, refused).await?)
+        }
     }
 }
 

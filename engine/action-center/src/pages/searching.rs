@@ -19,7 +19,7 @@ pub(super) const CANCELLED: &str = "cancelled";
 pub(crate) async fn again(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Redirect {
     let conditions = query::conditions(&query);
     center.searches().forget(&caller.who.name, &conditions);
-    Redirect::to(&format!("/search?{conditions}"))
+    Redirect::to(&format!("/search?{}", query::kept(&query)))
 }
 
 /// Ends the search.
@@ -27,7 +27,7 @@ pub(crate) async fn cancel(State(center): State<Center>, caller: Caller, fields:
     let conditions = query::conditions(&fields);
     let progress = center.searches().forget(&caller.who.name, &conditions);
     let searched = progress.map_or(0, |progress| progress.mailboxes);
-    Redirect::to(&format!("/search?{conditions}&{CANCELLED}={searched}"))
+    Redirect::to(&format!("/search?{}&{CANCELLED}={searched}", query::kept(&fields)))
 }
 
 /// How far the search is. Without script the page loads itself again.
@@ -44,11 +44,12 @@ pub(super) fn progress(frame: &Frame, query: &Fields, progress: Progress) -> Mar
             form method="post" action="/search/cancel" {
                 (layout::form_token(frame))
                 @for (name, value) in query::inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
+                (query::saved(query))
                 button .plain { "Cancel search" }
             }
             noscript {
                 meta http-equiv="refresh" content="3";
-                p { a href={ "/search?" (query::conditions(query)) } { "Show the progress" } }
+                p { a href={ "/search?" (query::kept(query)) } { "Show the progress" } }
             }
         }
     }
@@ -60,7 +61,7 @@ pub(super) fn cancelled(query: &Fields) -> Markup {
         section aria-label="Results" {
             h2 { "Search cancelled" }
             p { (counted(query.get(CANCELLED).parse().unwrap_or(0), "mailbox")) " had been searched; nothing is shown of them. "
-                a .button.plain href={ "/search?" (query::conditions(query)) } { "Search again" } }
+                a .button.plain href={ "/search?" (query::kept(query)) } { "Search again" } }
         }
     }
 }

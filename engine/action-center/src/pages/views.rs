@@ -159,7 +159,7 @@ impl View {
         if examined >= all || tally.content.is_cut {
             return html! { @if tally.content.is_cut { (toast::warning("There are more than are counted. Narrow the search.")) } };
         }
-        let addition = narrowed::with(query, &[(any, narrowed::ANY)]);
+        let addition = query::with_saved(query, narrowed::with(query, &[(any, narrowed::ANY)]));
         html! { p .note {
             "The content of " (number(examined)) " of " (counted(all, "message")) " was examined. A search examines messages if it has "
             (condition) "."
@@ -170,7 +170,7 @@ impl View {
 
 /// The views as tabs.
 pub(super) fn choice(query: &Fields, messages: u64) -> Markup {
-    let conditions = query::conditions(query);
+    let conditions = query::kept(query);
     let open = View::of(query);
     let mut all = vec![Tab {
         name: "Messages",
@@ -221,7 +221,7 @@ pub(super) fn table(view: View, query: &Fields, tally: &Tally) -> Markup {
             p .quiet { (number(all)) " in all, counted over all results. "
                 a href={ "/search.csv?" (conditions) "&" (SHOW) "=" (view.word()) } { "This view as CSV" } }
             (Table::new(name, view.columns(), rows))
-            (pager(&format!("/search?{conditions}&{SHOW}={}", view.word()), shown, all, ""))
+            (pager(&format!("/search?{}&{SHOW}={}", query::kept(query), view.word()), shown, all, ""))
         }
     }
 }

@@ -73,7 +73,7 @@ pub(crate) async fn read_found(State(center): State<Center>, caller: Caller, fie
         return Ok(message_file("message", raw));
     }
     let frame = Frame::load(&center, caller).await?;
-    let mut conditions = query::conditions(&fields);
+    let mut conditions = query::kept(&fields);
     let mut sent: Vec<(String, String)> =
         query::inputs(&fields).pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     sent.push((search::VIEW.to_owned(), fields.get(search::VIEW).to_owned()));
