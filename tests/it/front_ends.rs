@@ -342,3 +342,50 @@ fn init_names_the_roles_that_it_gives() {
     assert_eq!(named, given.as_array().unwrap().iter().map(|role| role.as_str().unwrap()).collect());
     assert!(named.contains("purger"), "{said}");
 }
+
+#[test]
+fn a_saved_search_is_used_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let ben = clawback.add("ben", "analyst");
+    let save = |name: &str, more: &[&str]| {
+        clawback.json(&[&["saved-searches", "save", name, "--from", CAMPAIGN_SENDER], more].concat())
+    };
+    let saved = save("Invoice phish", &["--since", "3650d", "--shared"]);
+    assert_eq!((&saved["is_shared"], &saved["version"]), (&true.into(), &1.into()), "{saved}");
+    assert_eq!(saved["conditions"]["since"], "3650d", "it stays relative");
+    let said = clawback.fails(1, &["saved-searches", "save", "INVOICE phish", "--from", "x@y.example"]);
+    assert!(said.contains("has a saved search `INVOICE phish` already"), "{said}");
+    let replaced = save("Invoice phish", &["--replace"]);
+    assert_eq!((&replaced["version"], &replaced["is_shared"]), (&2.into(), &true.into()), "{replaced}");
+    assert_eq!(replaced["conditions"].as_object().unwrap().len(), 1, "{replaced}");
+    let said = clawback.fails(2, &["saved-searches", "save", "Nothing"]);
+    assert!(said.contains("conditions: there is none"), "{said}");
+
+    // Another person uses it.
+    let listed = ben.json(&["saved-searches", "list"]);
+    assert_eq!((&listed["items"][0]["name"], &listed["items"][0]["owner"]), (&"Invoice phish".into(), &"admin".into()));
+    assert!(ben.ok(&["saved-searches", "show", "invoice PHISH"]).contains(CAMPAIGN_SENDER));
+    let submit = ["submit", "--name", "x", "--action", "soft-delete", "--dry-run", "--saved-search"];
+    let counts = |more: &[&str]| ben.json(&[&submit[..], more].concat())["counts"]["submitted"].as_u64().unwrap();
+    let all = ben.json(&["submit", "--name", "x", "--action", "soft-delete", "--dry-run", "--from", CAMPAIGN_SENDER]);
+    let all = all["counts"]["submitted"].as_u64().unwrap();
+    assert!(all > 0);
+    assert_eq!(counts(&["Invoice phish"]), all);
+    assert_eq!(counts(&[saved["id"].as_str().unwrap()]), all, "by its ID");
+    assert_eq!(counts(&["Invoice phish", "--subject", "no such subject"]), 0, "further conditions must hold, too");
+    let said = ben.fails(2, &[&submit[..], &["Invoice phish", "--from", "x@y.example"]].concat());
+    assert!(said.contains("has the condition `from` already"), "{said}");
+    let said = ben.fails(2, &[&submit[..], &["Invoice fish"]].concat());
+    assert!(
+        said.contains("no saved search `Invoice fish`") && said.contains("did you mean `Invoice phish`?"),
+        "{said}"
+    );
+    let said = ben.fails(1, &["saved-searches", "remove", "Invoice phish"]);
+    assert!(said.contains("is of admin, who alone may change it"), "{said}");
+    assert!(clawback.ok(&["saved-searches", "remove", "Invoice phish"]).contains("removed S-"));
+    let said = clawback.fails(2, &["saved-searches", "show", "Invoice phish"]);
+    assert!(said.contains("there is no saved search"), "{said}");
+    clawback.ok(&["verify"]);
+}

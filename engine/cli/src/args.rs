@@ -1,6 +1,7 @@
 //! The command line as it is typed; nothing later sees raw text.
 
 mod agents;
+mod conditions;
 mod families;
 mod filter;
 mod proofs;
@@ -16,8 +17,8 @@ use clawback_model::{OutcomeKind, Reason};
 pub(crate) use agents::{AN_AGENT, McpArgs};
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, ConnectorsNewArgs, ConnectorsTestArgs, EvidenceCommand, EvidenceGetArgs,
-    HandleArgs, InvestigationsCommand, OrNone, PlaybooksCommand, PrincipalsCommand, RetentionCommand, SchedulesCommand,
-    SweepsCommand, TakeOverArgs,
+    HandleArgs, InvestigationsCommand, OrNone, PlaybooksCommand, PrincipalsCommand, RetentionCommand, SaveSearchArgs,
+    SavedSearchesCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
 };
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
@@ -106,6 +107,9 @@ pub(crate) enum Command {
     Reports,
     /// Submit a manual remediation: name, severity, description, action and messages
     Submit(Box<SubmitArgs>),
+    /// List, show, save and remove saved searches: conditions of a search under a name, yours and those that others share
+    #[command(subcommand)]
+    SavedSearches(SavedSearchesCommand),
     /// List the remediations that wait for approval
     Pending(PendingArgs),
     /// Approve a plan (and run it, unless --no-run)

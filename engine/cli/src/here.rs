@@ -39,6 +39,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Reports
         | Command::Run(_)
         | Command::Submit(_)
+        | Command::SavedSearches(_)
         | Command::Pending(_)
         | Command::Approve(_)
         | Command::Reject(_)

@@ -85,6 +85,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Report(args) => commands::reports::report(&global, args).await,
         Command::Reports => commands::reports::list(&global).await,
         Command::Submit(args) => commands::submit::run(&global, *args).await,
+        Command::SavedSearches(command) => commands::saved_searches::run(&global, command).await,
         Command::Pending(args) => commands::history::pending(&global, &args).await,
         Command::Approve(args) => commands::decide::run(&global, args, clawback_model::Decision::Approve).await,
         Command::Reject(args) => commands::decide::run(&global, args, clawback_model::Decision::Reject).await,

@@ -1,8 +1,8 @@
 //! The lists that `--columns` applies to, with all their columns.
 
 use clawback_action_center::json::{
-    AlertJson, ConnectorJson, InvestigationJson, KeptJson, MessageJson, RemediationJson, ScheduleJson, SlotJson,
-    TokenJson,
+    AlertJson, ConnectorJson, InvestigationJson, KeptJson, MessageJson, RemediationJson, SavedSearchJson, ScheduleJson,
+    SlotJson, TokenJson,
 };
 use clawback_model::Role;
 
@@ -188,6 +188,22 @@ impl Table for Tokens {
         if_room(text("made by", |item| item.issued_by.clone())),
         text("only", |item| role_words(item.roles.as_deref().unwrap_or_default())),
         if_room(time("created", |item| item.created_at.clone())),
+    ];
+}
+
+/// The table of `clawback saved-searches list`.
+pub(crate) struct SavedSearches;
+
+impl Table for SavedSearches {
+    type Row = SavedSearchJson;
+    const COLUMNS: &'static [Column<SavedSearchJson>] = &[
+        text("name", |item| item.name.clone()),
+        text("owner", |item| item.owner.clone()),
+        word("shared", |item| if item.is_shared { "yes" } else { "no" }.to_owned()),
+        time("changed", |item| item.changed_at.clone()),
+        if_room(whole("id", |item| item.id.clone())),
+        wide(time("created", |item| item.created_at.clone())),
+        wide(whole("version", |item| item.version.to_string())),
     ];
 }
 

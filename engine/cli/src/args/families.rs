@@ -6,10 +6,11 @@ use std::str::FromStr;
 use clap::{ArgGroup, Args, Subcommand};
 use clawback_model::{AlertState, Classification, Determination, Role, UnknownWord};
 
+use super::conditions::ConditionArgs;
 use super::filter::HistoryFilterArgs;
 use super::remediation::{IdArgs, Leave};
 use crate::table::Shape;
-use crate::tables::{Alerts, Connectors, Investigations, Kept, Schedules, Tokens};
+use crate::tables::{Alerts, Connectors, Investigations, Kept, SavedSearches, Schedules, Tokens};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertsCommand {
@@ -188,6 +189,41 @@ pub(crate) enum SchedulesCommand {
         #[command(flatten)]
         leave: Leave,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SavedSearchesCommand {
+    /// List your saved searches, and those that others share
+    List(Shape<SavedSearches>),
+    /// Show one saved search with its conditions
+    Show {
+        /// Its name, or its ID (S-…)
+        name: String,
+    },
+    /// Save conditions under a name; `clawback submit --saved-search` and the page Search use them
+    Save(Box<SaveSearchArgs>),
+    /// Remove a saved search: one of yours; administrators any
+    Remove {
+        /// Its name, or its ID (S-…)
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SaveSearchArgs {
+    /// Its name; unique among yours, without case
+    pub(crate) name: String,
+    /// Everybody who may search can open it
+    #[arg(long, conflicts_with = "private")]
+    pub(crate) shared: bool,
+    /// With --replace: only you can open it any more
+    #[arg(long, requires = "replace")]
+    pub(crate) private: bool,
+    /// Replace the conditions of your saved search of this name
+    #[arg(long)]
+    pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) conditions: ConditionArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clawback_model::{
-    Action, ActionSource, BlockListFormat, ClusterBy, IndicatorFormat, IndicatorKind, LocationKind, Severity, Timestamp,
-};
+use clawback_model::{Action, ActionSource, BlockListFormat, ClusterBy, IndicatorFormat, IndicatorKind, Severity};
 
+use super::conditions::ConditionArgs;
 use super::remediation::Leave;
 
 #[derive(Debug, Args)]
@@ -241,96 +240,11 @@ pub(crate) struct SubmitArgs {
     /// On soft delete: also the copies in the sent items of internal senders
     #[arg(long)]
     pub(crate) delete_senders_copy: bool,
-    /// From address; repeated: any of them, as with each condition that may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) from: Vec<String>,
-    /// Domain of the From address; may be repeated
-    #[arg(long, value_name = "DOMAIN")]
-    pub(crate) from_domain: Vec<String>,
-    /// Part of the sender's display name; may be repeated
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) from_name: Vec<String>,
-    /// Part of the subject, as it is typed: a comma is a comma; may be repeated
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) subject: Vec<String>,
-    /// To or Cc address; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) to: Vec<String>,
-    /// A person whom it was for: To, Cc or Delivered-To address, or the mailbox; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) recipients: Vec<String>,
-    /// Message-ID, with its angle brackets; may be repeated
-    #[arg(long, value_name = "ID")]
-    pub(crate) message_id: Vec<String>,
-    /// Part of an attachment's name; may be repeated
-    #[arg(long, value_name = "TEXT", alias = "attachment")]
-    pub(crate) attachment_name: Vec<String>,
-    /// Host of a link, or *.DOMAIN for all sub-domains; may be repeated
-    #[arg(long, value_name = "HOST")]
-    pub(crate) url_host: Vec<String>,
-    /// Address of a link; may be repeated
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Vec<String>,
-    /// sha256 of an attachment; may be repeated
-    #[arg(long, value_name = "SHA256")]
-    pub(crate) attachment_sha256: Vec<String>,
-    /// Declared type of an attachment, or such as image/*; may be repeated
-    #[arg(long, value_name = "TYPE")]
-    pub(crate) attachment_type: Vec<String>,
-    /// Whether there is an attachment
-    #[arg(long, value_name = "BOOLEAN")]
-    pub(crate) has_attachment: Option<bool>,
-    /// Address of the envelope's sender (Return-Path); may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) envelope_from: Vec<String>,
-    /// Delivered-To or X-Original-To address; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) delivered_to: Vec<String>,
-    /// Reply-To address; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) reply_to: Vec<String>,
-    /// Network of the first hop outside the site's own relays; may be repeated
-    #[arg(long, value_name = "NETWORK")]
-    pub(crate) sender_ip: Vec<String>,
-    /// Result of a trusted server, such as dmarc=fail; may be repeated
-    #[arg(long, value_name = "RESULT")]
-    pub(crate) auth: Vec<String>,
-    /// Regular expression that the subject matches; may be repeated
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) subject_matches: Vec<String>,
-    /// Regular expression that the From address matches; may be repeated
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) from_matches: Vec<String>,
-    /// Regular expression that the sender's display name matches; may be repeated
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) from_name_matches: Vec<String>,
-    /// Regular expression that an attachment's name matches; may be repeated
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) attachment_name_matches: Vec<String>,
-    /// Regular expression that the host of a link matches; may be repeated
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) url_host_matches: Vec<String>,
-    /// Part of the visible text; may be repeated
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) body: Vec<String>,
-    /// Copies of the message in this file, or of a root (root1:…)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) like: Option<String>,
-    /// Mailbox; may be repeated
-    #[arg(long, value_name = "MAILBOX")]
-    pub(crate) mailbox: Vec<String>,
-    /// Path of the folder, in the store's spelling; may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub(crate) folder: Vec<String>,
-    /// Received in the last, e.g. 2d or 6h
-    #[arg(long, value_name = "DURATION")]
-    pub(crate) since: Option<String>,
-    /// Received before: 2026-11-23, 2026-11-23T08:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) before: Option<Timestamp>,
-    /// Latest delivery location; may be repeated. Without one: every folder but recoverable items and quarantine
-    #[arg(long, value_name = "LOCATION")]
-    pub(crate) location: Vec<LocationKind>,
+    /// Conditions of this saved search, by its name or ID (S-…); further conditions must hold, too
+    #[arg(long, value_name = "NAME", conflicts_with = "messages")]
+    pub(crate) saved_search: Option<String>,
+    #[command(flatten)]
+    pub(crate) conditions: ConditionArgs,
     /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
     /// line, of which the Message-ID may be empty if another is given; `-` for standard input
     #[arg(long, value_name = "FILE")]
@@ -353,8 +267,4 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
     }
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "expected a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned())
 }

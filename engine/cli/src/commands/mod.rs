@@ -37,6 +37,7 @@ pub(crate) mod reference;
 pub(crate) mod reports;
 pub(crate) mod retention;
 pub(crate) mod run;
+pub(crate) mod saved_searches;
 pub(crate) mod schedules;
 pub(crate) mod serve;
 pub(crate) mod show;
