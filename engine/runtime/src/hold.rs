@@ -27,8 +27,8 @@ pub(crate) async fn look(
         Some(halt) => {
             // A paused remediation, or one that asks for votes, is not held in addition; nor is a hold recorded twice.
             let reason = StopReason::Halted { halt };
-            let told = remediation.stop.as_ref() == Some(&reason);
-            if told || matches!(remediation.status, Status::Paused | Status::PendingApproval) {
+            let is_recorded = remediation.stop.as_ref() == Some(&reason);
+            if is_recorded || matches!(remediation.status, Status::Paused | Status::PendingApproval) {
                 return Ok(Some(remediation.clone()));
             }
             Event::Held { reason }

@@ -218,12 +218,12 @@ impl Inner {
     /// Claims lanes while there is capacity, and runs them.
     async fn work(self: Arc<Self>) {
         let (sender, receiver) = mpsc::channel(WAITING_REPORTS);
-        let told = Arc::clone(&self);
+        let worker = Arc::clone(&self);
         let ended = move |lanes: &[LaneClaim]| {
-            locked(&told.hand).leave(lanes);
+            locked(&worker.hand).leave(lanes);
             if !lanes.is_empty() {
-                told.ended.notify_waiters();
-                told.wake.notify_one();
+                worker.ended.notify_waiters();
+                worker.wake.notify_one();
             }
         };
         let asked = Arc::clone(&self);

@@ -47,7 +47,7 @@ impl Gated {
             source: Source { history, clock, node, lease },
             state: Mutex::new(state),
             changed: Notify::new(),
-            to_tell: Notify::new(),
+            to_publish: Notify::new(),
         });
         Self { store, gate, stop: None }
     }

@@ -49,8 +49,8 @@ impl Kept {
         drop(gate);
         let (mut quiet, mut kept_at) = (0, Instant::now());
         while let Some(gate) = self.0.upgrade() {
-            let told = timeout(REFRESH, gate.to_tell.notified()).await.is_ok();
-            quiet = if told || gate.is_used() { 0 } else { quiet + 1 };
+            let is_notified = timeout(REFRESH, gate.to_publish.notified()).await.is_ok();
+            quiet = if is_notified || gate.is_used() { 0 } else { quiet + 1 };
             if (quiet >= QUIET || Arc::strong_count(&gate) == 1) && gate.leave_unused().await {
                 return;
             }

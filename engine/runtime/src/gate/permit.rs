@@ -91,7 +91,7 @@ impl Gate {
             state.held_until = self.source.clock.now().plus(until - now);
             tracing::info!(store = %self.store, until = %state.held_until, "The store asked for a pause of all calls.");
             drop(state);
-            self.to_tell.notify_one();
+            self.to_publish.notify_one();
         }
     }
 }

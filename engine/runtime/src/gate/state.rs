@@ -42,7 +42,7 @@ pub(super) struct Gate {
     /// Notified when a call may be able to begin.
     pub(super) changed: Notify,
     /// Notified when the keeper has something to publish to other nodes.
-    pub(super) to_tell: Notify,
+    pub(super) to_publish: Notify,
 }
 
 impl Gate {

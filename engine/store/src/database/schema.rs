@@ -40,6 +40,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (26, "simulations", include_str!("../../migrations/sqlite/0026_simulations.sql")),
     (27, "node_setup", include_str!("../../migrations/sqlite/0027_node_setup.sql")),
     (28, "saved_searches", include_str!("../../migrations/sqlite/0028_saved_searches.sql")),
+    (29, "sent", include_str!("../../migrations/sqlite/0029_sent.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../migrations/postgres/0001_history.sql")),
@@ -70,6 +71,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (26, "simulations", include_str!("../../migrations/postgres/0026_simulations.sql")),
     (27, "node_setup", include_str!("../../migrations/postgres/0027_node_setup.sql")),
     (28, "saved_searches", include_str!("../../migrations/postgres/0028_saved_searches.sql")),
+    (29, "sent", include_str!("../../migrations/postgres/0029_sent.sql")),
 ];
 
 /// The `server_version_num` of the oldest PostgreSQL that is tested.

@@ -157,9 +157,9 @@ impl Store {
     #[tracing::instrument(name = "store.log.head_due", skip_all)]
     #[boxed]
     pub async fn head_due(&self, since: Timestamp) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE told_at > $1) \
+        let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE sent_at > $1) \
                    AND (SELECT COALESCE(MAX(seq), 0) FROM events) > \
-                   (SELECT COALESCE(MAX(size), 0) FROM heads WHERE told_at IS NOT NULL)";
+                   (SELECT COALESCE(MAX(size), 0) FROM heads WHERE sent_at IS NOT NULL)";
         Ok(self.read().await?.row(sql, &[since.into()]).await?.is_some())
     }
 
@@ -168,7 +168,7 @@ impl Store {
     #[boxed]
     pub async fn head_sent(&self, size: u64, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.execute("UPDATE heads SET told_at = $2 WHERE size = $1", &[seq(size).into(), at.into()]).await?;
+        tx.execute("UPDATE heads SET sent_at = $2 WHERE size = $1", &[seq(size).into(), at.into()]).await?;
         tx.commit().await
     }
 }

@@ -28,11 +28,11 @@ impl Store {
     #[boxed]
     pub async fn take_reminder(&self, now: Timestamp, again: Timestamp) -> Result<Option<DueReminder>, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "SELECT x.told, x.version, r.state, r.id FROM reminders x JOIN remediations r ON r.id = x.remediation_id \
+        let sql = "SELECT x.sent, x.version, r.state, r.id FROM reminders x JOIN remediations r ON r.id = x.remediation_id \
                    WHERE x.next_at <= $1 ORDER BY x.next_at, x.remediation_id LIMIT 1";
         let Some(row) = tx.row(sql, &[now.into()]).await? else { return Ok(None) };
         let (sent, version, remediation) = (row.int(0)?, row.int(1)?, state(&row, 2)?);
-        let already = usize::try_from(sent).map_err(|_| StoreError::corrupt("reminders", "told", &remediation.id))?;
+        let already = usize::try_from(sent).map_err(|_| StoreError::corrupt("reminders", "sent", &remediation.id))?;
         let id = remediation.id.as_str();
         let due = remediation.approval.as_ref().and_then(|approval| approval.due_reminder(already, now));
         let Some((reminder, sent)) = due else {
@@ -57,7 +57,7 @@ impl Store {
         let values = [due.remediation.id.as_str().into(), due.version.into()];
         if let Some(next) = approval.and_then(|approval| approval.next_reminder(due.sent)) {
             let sent = i64::try_from(due.sent).unwrap_or(i64::MAX);
-            let sql = "UPDATE reminders SET told = $3, next_at = $4, version = version + 1 \
+            let sql = "UPDATE reminders SET sent = $3, next_at = $4, version = version + 1 \
                        WHERE remediation_id = $1 AND version = $2";
             let [id, version] = values;
             tx.execute(sql, &[id, version, sent.into(), next.into()]).await?;
@@ -78,7 +78,7 @@ pub(crate) async fn changed(tx: &mut Tx, before: &Remediation, after: &Remediati
     remove(tx, after.id.as_str()).await?;
     let first = after.approval.as_ref().filter(|_| waits(after)).and_then(|approval| approval.next_reminder(0));
     if let Some(first) = first {
-        let sql = "INSERT INTO reminders (remediation_id, told, next_at, version) VALUES ($1, 0, $2, 1)";
+        let sql = "INSERT INTO reminders (remediation_id, sent, next_at, version) VALUES ($1, 0, $2, 1)";
         tx.execute(sql, &[after.id.as_str().into(), first.into()]).await?;
     }
     Ok(())

@@ -29,7 +29,7 @@ pub const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("evidence", "kept_at", "shown; the time of the deletion is in the outcome"),
     ("follow_ups", "filed_at", "the order in which follow-ups are shown"),
     ("heads", "made_at", "shown; the checkpoint itself is compared with the events"),
-    ("heads", "told_at", "when the next checkpoint is sent; earlier checkpoints that were sent remain valid"),
+    ("heads", "sent_at", "when the next checkpoint is sent; earlier checkpoints that were sent remain valid"),
     ("looked_again", "*", "counts shown to approvers, and when the next look is; more than a day ahead is reported"),
     ("nodes", "*", "which nodes are alive, and how they differ; more than a day ahead is reported"),
     ("notices", "*", "pending changes of status; their content is the fold of the events"),

@@ -174,7 +174,7 @@ impl RelatedRows<'_> {
     }
 
     async fn reminder(&self, tx: &mut Tx, tally: &mut Tally) -> Result<(), VerifyError> {
-        let sql = "SELECT told, next_at FROM reminders WHERE remediation_id = $1";
+        let sql = "SELECT sent, next_at FROM reminders WHERE remediation_id = $1";
         let row = tx.row(sql, &[self.fold.id.as_str().into()]).await?;
         tally.add("reminders", usize::from(row.is_some()));
         let asked = self.fold.approval.as_ref().filter(|_| self.fold.status == Status::PendingApproval);

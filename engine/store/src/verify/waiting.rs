@@ -24,7 +24,7 @@ const TIMES: [(&str, &str, &str); 17] = [
     ("deliveries", "next_at", "notifier"),
     ("deliveries", "since", "notifier"),
     ("attempts", "locked_until", "name"),
-    ("heads", "told_at", "CAST(size AS TEXT)"),
+    ("heads", "sent_at", "CAST(size AS TEXT)"),
     ("sessions", "seen_at", "principal"),
     ("answers", "created_at", "principal"),
     ("refusals", "at", "principal"),
