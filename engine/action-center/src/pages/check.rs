@@ -42,7 +42,9 @@ pub(crate) async fn check(State(center): State<Center>, caller: Caller, fields: 
     let frame = Frame::load(&center, caller).await?;
     let said = match &result {
         Ok(checked) => mistakes(checked),
-        Err(problem) if problem.is_refusal() || problem.status().is_server_error() => return Err(problem.clone().into()),
+        Err(problem) if problem.is_refusal() || problem.status().is_server_error() => {
+            return Err(problem.clone().into());
+        }
         Err(problem) => toast::problem(layout::in_words(problem)),
     };
     let body = html! { (said) (form(&frame, name, source)) };
@@ -72,9 +74,8 @@ fn mistakes(checked: &CheckedJson) -> Markup {
     }
     let number = |one: &Value, name: &str| text::count(one[name].as_u64().unwrap_or_default());
     let words = |one: &Value, name: &str| html! { bdi .mail { (visible(one[name].as_str().unwrap_or_default())) } };
-    let row = |one: &Value| {
-        Row::of([number(one, "line"), number(one, "column"), words(one, "message"), words(one, "hint")])
-    };
+    let row =
+        |one: &Value| Row::of([number(one, "line"), number(one, "column"), words(one, "message"), words(one, "hint")]);
     let rows: Vec<Row> = checked.diagnostics.iter().map(row).collect();
     let title = match rows.len() {
         1 => "1 mistake".to_owned(),
