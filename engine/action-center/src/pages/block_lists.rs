@@ -43,7 +43,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     };
     let head = html! { h1 { "Block lists" } div .actions { (files(kind)) } };
     let body = html! {
-        p { "Senders, domains, links and files of messages that were removed after a vote, or after the verdict malicious, and not put back. "
+        p { "Senders, domains, links and files that a person named, or that an investigation proved, of messages that were removed and not put back. "
             "A mail gateway can fetch each list from the address of its file." }
         (tabs("Kinds", &IndicatorKind::ALL.map(tab)))
         (list(kind, &built))
@@ -56,7 +56,11 @@ fn list(kind: IndicatorKind, built: &BuiltBlockList) -> Markup {
     let rows: Vec<Row> = entries.iter().take(SHOWN).map(row).collect();
     let left_off = built.list.left_off.iter().take(SHOWN);
     let left_off: Vec<Row> = left_off.map(|one| Row::of([text::cell(&one.value), text::mail(&one.reason)])).collect();
-    let nothing = empty(Icon::Shield, "Nothing is listed", "Removals after a vote put entries on this list.");
+    let nothing = empty(
+        Icon::Shield,
+        "Nothing is listed",
+        "A value is listed once a person has named it, for example as an input of the playbook indicators, and messages with it were removed.",
+    );
     html! {
         @if !built.is_complete {
             (toast::warning("Not all of the history could be read for this list, so entries may be missing."))

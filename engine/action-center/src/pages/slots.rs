@@ -55,7 +55,7 @@ pub(crate) async fn page(
             ("Playbook", html! { a href={ "/playbooks/" (encoded(&name)) } { (name) } }),
         ]))
         h2 { "Slots" }
-        (Table::new("Slots", &COLUMNS, rows).or("No slot yet: its first time is to come."))
+        (Table::new("Slots", &COLUMNS, rows).or("No slot yet."))
         @if is_full && most == SHOWN[0] { div .pager { a .button.plain href={ (address) "?all=yes" } { "Older" } } }
         @if is_full && most == SHOWN[1] { p .quiet { "The newest 1,000 slots are shown." } }
     };

@@ -175,7 +175,7 @@ fn summary(remediation: &Remediation) -> Result<(), Failure> {
 }
 
 fn closing(folder: &Path, purged: &Remediation, began: Instant) -> Result<(), Failure> {
-    let at = folder.display();
+    let (at, program) = (folder.display(), program());
     output::line(&format!(
         "\nDone in {:.1} s. Everything is kept in {at}; look around:",
         began.elapsed().as_secs_f64()
@@ -186,10 +186,18 @@ fn closing(folder: &Path, purged: &Remediation, began: Instant) -> Result<(), Fa
         format!("show {} --events", purged.id),
         format!("plan purge-phish-campaign -i sender={} --dry-run", mailboxes::ATTACKER),
         "verify".to_owned(),
+        "principals password ann".to_owned(),
     ] {
-        output::line(&format!("   clawback --config {at} {command}"))?;
+        output::line(&format!("   {program} --config {at} {command}"))?;
     }
+    output::line(&format!("   {program} --config {at} serve      # the Action Center; sign in as ann"))?;
     output::line("Then your own mail store: `clawback init`, and the tour in README.md.")
+}
+
+/// The program as it was started: `cargo run` puts none on the search path of the shell.
+fn program() -> String {
+    let started = std::env::args_os().next().map(|path| path.display().to_string());
+    started.filter(|path| path.contains('/')).unwrap_or_else(|| "clawback".to_owned())
 }
 
 fn chapter(number: u32, title: &str) -> Result<(), Failure> {
