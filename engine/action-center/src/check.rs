@@ -40,6 +40,7 @@ pub(crate) async fn check(
     checked.await.map_err(|_| Problem::internal())?
 }
 
-fn answer(checked: Result<Playbook, Error>) -> Result<CheckedJson, Problem> {
+/// The result of a check for the caller.
+pub(crate) fn answer(checked: Result<Playbook, Error>) -> Result<CheckedJson, Problem> {
     Ok(CheckedJson::new(checked, |found| found.render(false))?)
 }

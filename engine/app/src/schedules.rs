@@ -14,7 +14,13 @@ impl Api {
     pub async fn schedules(&self, who: &Principal) -> Result<Vec<Schedule>, Error> {
         allow(who, Permission::Read)?;
         clock::sync_schedules(self.site()).await?;
-        Ok(self.site().history.schedules().await?)
+        let mut schedules = self.site().history.schedules().await?;
+        let now = self.site().now();
+        for schedule in schedules.iter_mut().filter(|schedule| schedule.next_at.is_some_and(|at| at <= now)) {
+            // A node looks at it now, as after it was resumed; it fires at its next slot.
+            schedule.next_at = schedule.timetable.next_due(&schedule.name, now);
+        }
+        Ok(schedules)
     }
 
     /// The results of the newest slots of a schedule.

@@ -132,6 +132,13 @@ impl Timetable {
         Cron::parse(&self.cron, &self.time_zone)
     }
 
+    /// Returns when the first slot of the schedule `name` after this time fires; `None` if there is none, or the expression
+    /// is invalid.
+    pub fn next_due(&self, name: &str, after: Timestamp) -> Option<Timestamp> {
+        let slot = self.cron().ok()?.slots_after(after).next()?;
+        Some(self.due(name, slot))
+    }
+
     /// Returns when a slot of the schedule `name` fires. The jitter is derived from both, so it is the same on every
     /// node.
     pub fn due(&self, name: &str, slot: Timestamp) -> Timestamp {

@@ -166,6 +166,11 @@ async fn ticks_select_messages_and_a_contradiction_is_refused() {
         "{all}"
     );
     assert!(all["items"][0]["selection"].as_str().unwrap().starts_with("2 picked messages; "), "{all}");
+    let excluding = send(format!("&mode=query-with-exclusions&pick={other}")).await;
+    assert_eq!(excluding.status, 303, "{}", excluding.text);
+    let shown = center.page(&cookie, excluding.header("location")).await;
+    let excluded = shown.text.split("Excluded messages").nth(1).unwrap_or_else(|| panic!("{}", shown.text));
+    assert!(excluded.contains("<summary>1 message</summary>") && excluded.contains("@corp.example"), "{excluded}");
     let body = json!({ "playbook": "purge", "inputs": { "sender": SENDER }, "selection": "query",
         "messages": [{ "mailbox": "u1@corp.example", "message_id": "<1@x>" }] });
     let refused = center.call(&desk.ann, "POST", "/api/v1/remediations", Some(body)).await;

@@ -70,7 +70,8 @@ async fn slots_sweeps_lists_and_evidence_are_on_pages() {
         store.deliver("u1@corp.example", SENDER, subject, NOON);
     }
     let kept = Evidence::folder(&folder.path().join("kept"), false).unwrap();
-    let playbooks = [("purge", PLAYBOOK), ("nightly", SWEEPING)];
+    let broken = PLAYBOOK.replace("soft-delete", "<script>").replace("votes: 1", "votes: none");
+    let playbooks = [("purge", PLAYBOOK), ("nightly", SWEEPING), ("broken", broken.as_str())];
     let center = TestCenter::start_with(history, vec![Arc::clone(&store) as _], &playbooks, |site| {
         site.evidence = Some(kept);
     });
@@ -82,6 +83,21 @@ async fn slots_sweeps_lists_and_evidence_are_on_pages() {
     let (as_ann, as_ben) = (center.sign_in("ann").await, center.sign_in("ben").await);
     let page = center.page(&as_ann, "/schedules/nightly").await;
     assert!(page.text.contains("No slot yet") && page.text.contains("0 0 3 * * *"), "{}", page.text);
+    let page = center.page(&as_ann, "/playbooks/broken").await;
+    for said in ["2 mistakes.", "`votes` must be a whole number", "/playbook-check?playbook=broken"] {
+        assert!(page.status == 200 && page.text.contains(said), "{said}: {}", page.text);
+    }
+    assert!(!page.text.contains("<script>"), "{}", page.text);
+    let page = center.page(&as_ann, "/playbook-check?playbook=broken").await;
+    assert!(page.text.contains("votes: none"), "{}", page.text);
+
+    let admin = center.add("root", PrincipalKind::Person, &[Role::Admin, Role::Approver, Role::Analyst]).await;
+    for verb in ["pause", "resume"] {
+        let at = format!("/api/v1/schedules/nightly/{verb}");
+        assert_eq!(center.call(&admin, "POST", &at, None).await.status, 204);
+    }
+    let page = center.page(&as_ann, "/schedules/nightly").await;
+    assert!(page.text.contains("2026-11-24T03:00:00Z"), "a schedule that was resumed has its next slot: {}", page.text);
     assert!(center.page(&as_ann, "/schedules").await.text.contains("No sweep is under way"));
     assert_eq!(center.page(&as_ann, "/schedules/nobody").await.status, 404);
     assert!(center.page(&as_ann, "/evidence").await.text.contains("No message was kept"));

@@ -1,34 +1,26 @@
 //! The check of a playbook's text before it becomes a file of the site. Nothing is run or kept.
 
 use axum::extract::State;
-use clawback_model::visible;
 use maud::{Markup, html};
-use serde_json::Value;
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::layout;
+use super::mistakes;
 use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
 use crate::check;
-use crate::design::table::{Column, Row, Table};
-use crate::design::{field, text, toast};
-use crate::json::CheckedJson;
+use crate::design::{field, toast};
 
 /// The name of a text that has none.
 const UNNAMED: &str = "new";
-const COLUMNS: [Column; 4] =
-    [Column::count("Line"), Column::count("Column"), Column::lead("Mistake").tall(), Column::fill("Hint").tall()];
 
 /// The form; with the name of a playbook of the site, its text.
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let (name, source) = match query.filled("playbook") {
-        Some(name) => {
-            let playbook = center.api().check(name)?;
-            (playbook.name().to_owned(), playbook.source().to_owned())
-        }
+        Some(name) => (name.to_owned(), center.site().library.playbook_source(name)?.1),
         None => (String::new(), String::new()),
     };
     Ok(layout::page(&frame, "/playbooks", "Check a playbook", &form(&frame, &name, &source)))
@@ -41,7 +33,7 @@ pub(crate) async fn check(State(center): State<Center>, caller: Caller, fields: 
     let result = check::check(center.clone(), caller.who.clone(), named, Some(source.to_owned())).await;
     let frame = Frame::load(&center, caller).await?;
     let said = match &result {
-        Ok(checked) => mistakes(checked),
+        Ok(checked) => mistakes::mistakes(checked),
         Err(problem) if problem.is_refusal() || problem.status().is_server_error() => {
             return Err(problem.clone().into());
         }
@@ -65,26 +57,5 @@ fn form(frame: &Frame, name: &str, source: &str) -> Markup {
             label { "Text" textarea name="source" required rows="24" spellcheck="false" maxlength=(check::LARGEST_SOURCE) { "\n" (source) } }
             div .row { button { "Check" } }
         }
-    }
-}
-
-fn mistakes(checked: &CheckedJson) -> Markup {
-    if checked.ok {
-        return toast::done("No mistakes.");
-    }
-    let number = |one: &Value, name: &str| text::count(one[name].as_u64().unwrap_or_default());
-    let words = |one: &Value, name: &str| html! { bdi .mail { (visible(one[name].as_str().unwrap_or_default())) } };
-    let row =
-        |one: &Value| Row::of([number(one, "line"), number(one, "column"), words(one, "message"), words(one, "hint")]);
-    let rows: Vec<Row> = checked.diagnostics.iter().map(row).collect();
-    let title = match rows.len() {
-        1 => "1 mistake".to_owned(),
-        many => format!("{many} mistakes"),
-    };
-    html! {
-        (toast::problem(format!("{title}.")))
-        (Table::new("Mistakes", &COLUMNS, rows))
-        details { summary { "The mistakes in the text" }
-            pre tabindex="0" { code { @for line in checked.text.lines() { (visible(line)) "\n" } } } }
     }
 }

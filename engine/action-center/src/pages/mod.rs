@@ -27,6 +27,7 @@ mod investigations;
 mod layout;
 mod listing;
 mod message;
+mod mistakes;
 mod narrowed;
 mod over_time;
 mod paging;

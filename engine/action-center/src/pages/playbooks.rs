@@ -4,15 +4,17 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use clawback_model::{Permission, Remediation};
 use clawback_playbooks::Playbook;
+use clawback_runtime::Error;
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::shown::Shown;
-use super::{layout, start};
+use super::{layout, mistakes, start};
 use crate::access::Caller;
 use crate::center::Center;
+use crate::check;
 use crate::design::empty::empty;
 use crate::design::icon::Icon;
 use crate::design::pill::{self, Tone};
@@ -100,8 +102,15 @@ pub(crate) async fn page(
     Asked(query): Asked,
 ) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let playbook = center.api().check(&name)?;
-    Ok(show(&center, &frame, &playbook, &query, None).await?)
+    match center.api().check(&name) {
+        Ok(playbook) => Ok(show(&center, &frame, &playbook, &query, None).await?),
+        Err(error @ Error::Playbook(_)) => {
+            let (_, source) = center.site().library.playbook_source(&name)?;
+            let checked = check::answer(Err(error))?;
+            Ok(layout::page(&frame, "/playbooks", &name, &mistakes::broken(&frame, &name, &source, &checked)))
+        }
+        Err(error) => Err(Problem::from(error).into()),
+    }
 }
 
 /// The page. `sent` has what is filled in to start it; after a refused start there is a problem.

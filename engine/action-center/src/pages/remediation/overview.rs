@@ -1,6 +1,6 @@
 //! The first tab of a remediation: the vote, what the plan found, what the vote covers, and the request.
 
-use clawback_model::Remediation;
+use clawback_model::{Picked, Remediation, Request, SelectionMode};
 use maud::{Markup, html};
 
 use super::super::fields::Fields;
@@ -12,7 +12,7 @@ use super::super::terms::terms;
 use super::super::vote::{self, Stance};
 use super::linked::{by_id, written};
 use crate::center::Center;
-use crate::design::words::{number, spoken, verb};
+use crate::design::words::{counted, number, spoken, verb};
 use crate::design::{chart, facts, pill, text, toast};
 use crate::problem::Problem;
 
@@ -43,6 +43,7 @@ pub(super) async fn tab(
             ("Action", html! { (verb(request.action)) @if request.delete_senders_copy { ", and the sender's copy" } }),
             ("Severity", pill::severity(request.severity)),
             ("Selection", html! { (spoken(request.mode.as_str())) ": " (text::selection(&request.selection_in_words())) }),
+            ("Excluded messages", excluded(request)),
             ("Requested by", html! { (text::mail(&request.requester_in_words())) " " (text::time(remediation.created_at)) " (" (spoken(request.source.as_str())) ")" }),
             ("Decided by", html! { @if let Some(decided_by) = &remediation.decided_by { (text::mail(decided_by))
                 @if remediation.approval.is_none() { span .quiet { " (no separate vote was needed)" } } } }),
@@ -58,4 +59,21 @@ pub(super) async fn tab(
         (terms(center, remediation).await?)
         (chart::throughput(&batches))
     })
+}
+
+/// The messages that a person excluded from the selection: approvers see which.
+fn excluded(request: &Request) -> Markup {
+    if request.mode != SelectionMode::QueryWithExclusions {
+        return Markup::default();
+    }
+    let name = |one: &Picked| match (one.message_id.as_str(), &one.locator) {
+        ("", Some(locator)) => locator.clone(),
+        (message_id, _) => message_id.to_owned(),
+    };
+    html! {
+        details {
+            summary { (counted(request.picked.len() as u64, "message")) }
+            ul { @for one in &request.picked { li { (text::mail(&one.mailbox)) " " (text::mail(&name(one))) } } }
+        }
+    }
 }
