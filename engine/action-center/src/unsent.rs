@@ -20,8 +20,11 @@ pub(crate) const BACK: &str = "unsent_back";
 /// Parts of the names of fields that are never returned: passwords, the tokens of sessions, and what confirms a sign-in.
 const SECRET: [&str; 4] = ["password", "token", "secret", "unsent"];
 /// The routes whose forms are returned.
-const RETURNED: [&str; 16] = [
+const RETURNED: [&str; 21] = [
     "/search/submit",
+    "/search/save",
+    "/search/saved/change",
+    "/search/saved/remove",
     "/search/message",
     "/search/investigate",
     "/pending",
@@ -30,6 +33,8 @@ const RETURNED: [&str; 16] = [
     "/investigations/{id}/{verb}",
     "/schedules/{name}/{verb}",
     "/playbooks/{name}/start",
+    "/playbook-check",
+    "/evidence/message",
     "/connectors",
     "/people",
     "/people/roles",
@@ -40,8 +45,16 @@ const RETURNED: [&str; 16] = [
 ];
 /// Those whose forms are not: they have a password or a file, or nothing is lost with them.
 #[cfg(test)]
-const NOT_RETURNED: [&str; 7] =
-    ["/sign-in", "/sign-out", "/search/cancel", "/search/file", "/people/password", "/people/first-password", "/audit"];
+const NOT_RETURNED: [&str; 8] = [
+    "/sign-in",
+    "/sign-out",
+    "/search/cancel",
+    "/search/file",
+    "/people/password",
+    "/people/first-password",
+    "/evidence",
+    "/audit",
+];
 
 /// A form that was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
