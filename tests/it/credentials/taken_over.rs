@@ -48,8 +48,17 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
         // With such a password, and with what is made with either.
         let cookie = center.sign_in("ben").await;
         let page = center.page(&cookie, &format!("/remediations/{id}")).await;
-        let (token, seen) = (page.form_token(), page.text.split("name=\"seen\" value=\"").nth(1).unwrap());
-        let seen = seen.split('"').next().unwrap();
+        assert!(page.text.contains("Somebody else set your password") && !page.text.contains("name=\"seen\""));
+        let pending = center.page(&cookie, "/pending").await;
+        assert!(pending.text.contains("change your password first"), "{}", pending.text);
+        assert!(!pending.text.contains("name=\"pick\""), "{}", pending.text);
+        let known = center.api.site().history.load(&id.parse().unwrap()).await.unwrap();
+        let (token, seen) = (page.form_token(), known.updated_at.0);
+        let fields = format!("form_token={token}&decision=approve&confirmed=yes&pick={id}+{digest}+{seen}");
+        let refused = center.form(&cookie, "/pending", &fields).await;
+        assert_eq!(refused.status, 403);
+        assert!(refused.text.contains("0 of 1 were decided. Not decided: purge ("), "{}", refused.text);
+        assert!(!refused.text.contains("\\u{a}"), "{}", refused.text);
         let fields = format!("form_token={token}&decision=approve&digest={digest}&seen={seen}");
         let refused = center.form(&cookie, &format!("/remediations/{id}/decide"), &fields).await;
         assert_eq!(refused.status, 403);
@@ -65,6 +74,8 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
         world.call(&laptop, "PUT", "take-over", with("a wrong password"), 403).await;
         let same_label = json!({ "password": PASSWORD, "new_password": OWN, "token": { "label": "laptop" } });
         world.call(&laptop, "PUT", "take-over", same_label, 409).await;
+        let same = json!({ "password": PASSWORD, "new_password": PASSWORD, "token": { "label": "mine" } });
+        world.call(&laptop, "PUT", "take-over", same, 400).await;
         let made = world.call(&laptop, "PUT", "take-over", with(PASSWORD), 200).await;
         let mine = made["token"].as_str().unwrap();
         world.call(&laptop, "POST", &format!("{path}/approve"), vote.clone(), 403).await;

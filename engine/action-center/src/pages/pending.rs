@@ -288,6 +288,8 @@ fn state(remediation: &Remediation, stance: &Stance) -> Markup {
     html! { span { (vote::of(approval)) @match stance {
         Stance::Requested => span .quiet { " · you submitted it" },
         Stance::Voted(_) => span .quiet { " · you approved" },
+        Stance::PasswordOfAnother => span .quiet { " · change your password first" },
+        Stance::NotForPurge => span .quiet { " · needs the role purger" },
         Stance::May | Stance::Cannot => {}
     } } }
 }
@@ -385,14 +387,21 @@ async fn vote(center: &Center, frame: &Frame, query: &Fields, fields: &Fields) -
         return Ok(confirm(frame, decision, &found, fields));
     }
     let comment = fields.filled("comment").map(str::to_owned);
-    let (many, mut refused, mut worst) = (picked.len(), Vec::new(), None);
-    for Pick { id, digest, seen } in picked {
+    let (many, mut decided, mut worst) = (picked.len(), 0, None);
+    let mut refused: Vec<(String, Vec<&str>)> = Vec::new();
+    for (Pick { id, digest, seen }, remediation) in picked.into_iter().zip(&found) {
         let comment = comment.clone();
         let ballot = Ballot { decision, digest: Some(digest), comment, seen: Some(seen), signature: None };
-        if let Err(error) = center.api().vote(&frame.who, &id, ballot).await {
-            let problem = Problem::from(error);
-            refused.push(format!("{id}: {}", problem.detail));
-            worst.get_or_insert(problem);
+        match center.api().vote(&frame.who, &id, ballot).await {
+            Ok(_) => decided += 1,
+            Err(error) => {
+                let (problem, name) = (Problem::from(error), remediation.request.name.as_str());
+                match refused.iter_mut().find(|(reason, _)| *reason == problem.detail) {
+                    Some((_, names)) => names.push(name),
+                    None => refused.push((problem.detail.clone(), vec![name])),
+                }
+                worst.get_or_insert(problem);
+            }
         }
     }
     match worst {
@@ -402,8 +411,9 @@ async fn vote(center: &Center, frame: &Frame, query: &Fields, fields: &Fields) -
             Ok(Redirect::to(&address.replace("?&", "?")).into_response())
         }
         Some(problem) => {
-            let decided = many - refused.len();
-            let detail = format!("{decided} of {many} were decided. Not decided:\n{}", refused.join("\n"));
+            let refused = refused.iter().map(|(reason, names)| format!("{} ({reason})", names.join(", ")));
+            let refused = refused.collect::<Vec<_>>().join("; ");
+            let detail = format!("{decided} of {many} were decided. Not decided: {refused}");
             Err(Problem { detail, ..problem })
         }
     }

@@ -1,6 +1,6 @@
 //! The vote on one plan: who may cast it, what was cast, and the form.
 
-use clawback_model::{Approval, Decision, Remediation, Status, Timestamp, Vote, VoteRefused};
+use clawback_model::{Action, Approval, Decision, Permission, Remediation, Status, Timestamp, Vote, VoteRefused};
 use maud::{Markup, html};
 
 use super::frame::Frame;
@@ -18,6 +18,10 @@ pub(super) enum Stance {
     Requested,
     /// The caller approved it at this time; others have to.
     Voted(Timestamp),
+    /// Somebody else knows the caller's password or token, so it does not count.
+    PasswordOfAnother,
+    /// The caller may reject it; to approve a hard delete takes a further role.
+    NotForPurge,
     /// The caller lacks the role, or it is too late.
     Cannot,
 }
@@ -38,6 +42,10 @@ impl Stance {
             signature: None,
         };
         match approval.vote(&frame.who, &vote) {
+            Ok(_) if frame.who.own_credential("vote").is_err() => Self::PasswordOfAnother,
+            Ok(_) if remediation.request.action == Action::HardDelete && !frame.may(Permission::Purge) => {
+                Self::NotForPurge
+            }
             Ok(_) => Self::May,
             Err(VoteRefused::RequesterExcluded { .. } | VoteRefused::OwnerExcluded { .. }) => Self::Requested,
             Err(VoteRefused::VotedAlready { .. }) => {
@@ -83,15 +91,28 @@ pub(super) fn approval(
                 @if let Some(comment) = &vote.comment { ": " (text::lines(comment)) } }
         } } }
         @if waits { @match stance {
-            Stance::May => (form(frame, remediation, approval, to_sign, comment)),
+            Stance::May => (form(frame, remediation, approval, to_sign, comment, to_sign.can_approve())),
             Stance::Requested => (toast::warning("You submitted this, so somebody else must decide.")),
             Stance::Voted(at) => (toast::note(html! { "You approved " (text::time(*at)) ". It waits for others." })),
+            Stance::PasswordOfAnother => (toast::warning(html! {
+                "Somebody else set your password, so you cannot vote. " a href="/people" { "Change it on People" } " first." })),
+            Stance::NotForPurge => {
+                (toast::warning("Only an approver with the role purger can approve a hard delete. You can reject it."))
+                (form(frame, remediation, approval, to_sign, comment, false))
+            }
             Stance::Cannot => {}
         } }
     }
 }
 
-fn form(frame: &Frame, remediation: &Remediation, approval: &Approval, to_sign: &ToSign, comment: &str) -> Markup {
+fn form(
+    frame: &Frame,
+    remediation: &Remediation,
+    approval: &Approval,
+    to_sign: &ToSign,
+    comment: &str,
+    can_approve: bool,
+) -> Markup {
     let request = &remediation.request;
     let challenge = |decision| to_sign.challenge(frame, remediation, approval, decision);
     let digest = approval.digest.to_string();
@@ -107,9 +128,12 @@ fn form(frame: &Frame, remediation: &Remediation, approval: &Approval, to_sign: 
                 legend { "Your vote on plan " code title=(digest) { (digest.get(..12).unwrap_or_default()) "…" } }
                 p { (verb(request.action)) " " (counted(remediation.counts.submitted, "message")) ": "
                     (text::selection(&request.selection_in_words())) }
+                @if let Some(vips) = remediation.plan.as_ref().map(|plan| plan.facts.vips).filter(|vips| *vips > 0) {
+                    p .note.wait { (counted(vips, "message")) " in mailboxes of VIPs." }
+                }
                 (field::lines("comment", "Comment", comment, 2_000))
                 div .row {
-                    @if to_sign.can_approve() {
+                    @if can_approve {
                         button name="decision" value="approve" data-challenge=[challenge(Decision::Approve)] { "Approve" }
                     }
                     button .danger.plain name="decision" value="reject" data-challenge=[challenge(Decision::Reject)] { "Reject" }
