@@ -27,6 +27,14 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.map_err(|error| format!("the password could not be hashed: {error}"))?.to_string())
 }
 
+/// Refuses a new password that is the present one: whoever set that one knows it.
+pub(crate) fn differs(present: &str, new: &str) -> Result<(), Problem> {
+    if present == new {
+        return Err(Problem::bad_request("the new password is the present one; choose another"));
+    }
+    Ok(())
+}
+
 /// A limit on passwords checked at once: each takes some 20 ms of a processor, and memory that is allocated once and
 /// kept.
 #[derive(Debug, Clone)]

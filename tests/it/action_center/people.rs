@@ -86,6 +86,8 @@ async fn a_principal_changes_their_password_with_the_current_one() {
     let new = "a+sentence+of+my+own";
     assert_eq!(send(&format!("current=wrong&password={new}")).await.status, 403);
     assert_eq!(send("current=correct+horse+battery&password=short").await.status, 422);
+    let same = send("current=correct+horse+battery&password=correct+horse+battery").await;
+    assert!(same.status == 400 && same.text.contains("the present one"), "{}", same.text);
     let changed = send(&format!("current=correct+horse+battery&password={new}")).await;
     assert_eq!((changed.status, changed.header("location")), (303, "/sign-in"));
     assert_eq!(center.page(&cookie, "/people").await.status, 303, "the session has ended");

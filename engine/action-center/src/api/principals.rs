@@ -14,7 +14,7 @@ use crate::idempotency::NotRepeatable;
 use crate::json::{
     MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson, TokenOrderJson,
 };
-use crate::password::hashed;
+use crate::password::{differs, hashed};
 use crate::problem::Problem;
 
 /// Lists all principals, by name.
@@ -127,6 +127,7 @@ pub(crate) async fn take_over(
         return Err(Problem::new(StatusCode::CONFLICT, "no-password", detail));
     }
     check(&center, name, &body.password, &Trier::SignedIn).await?;
+    differs(&body.password, &body.new_password)?;
     let hash = hashed(&center.passwords().known, body.new_password).await?;
     let made = center.api().take_over(&caller.who, &hash, body.token.into()).await?;
     Ok(Json(MadeTokenJson::from(&made)))

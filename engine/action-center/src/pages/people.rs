@@ -30,7 +30,7 @@ const TOKENS: [Column; 7] = [
     Column::short("By").at_960(),
     Column::time("Expires"),
     Column::medium("Roles"),
-    Column::long("State"),
+    Column::long("State").tall(),
 ];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
@@ -239,6 +239,7 @@ pub(crate) async fn set_password(State(center): State<Center>, caller: Caller, f
 /// Requires the current password, so that somebody who finds a session open cannot take over the account.
 pub(crate) async fn change_password(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     check(&center, &caller.who.name, fields.get("current"), &Trier::SignedIn).await?;
+    password::differs(fields.get("current"), fields.get("password"))?;
     let hash = password::hashed(&center.passwords().known, fields.get("password").to_owned()).await?;
     center.api().set_own_password(&caller.who, &hash).await?;
     Ok(Redirect::to("/sign-in").into_response())
