@@ -68,7 +68,7 @@ fn advised(id: &RemediationId, error: Error) -> Error {
             "a plan that was refused is not resumed; change what its stop reason names, and submit it again"
         }
         (_, "replan-requested") => "only a plan that waits for votes can be made again",
-        (status, _) if status.is_final() => "it has ended; `clawback show` and its ID show its history",
+        (status, _) if status.is_final() => "it has ended, and its history shows how",
         _ => return Error::Transition(IllegalTransition { status, event }),
     };
     Error::WrongStatus { id: id.clone(), status, advice }

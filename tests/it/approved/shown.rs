@@ -100,7 +100,7 @@ async fn the_approver_sees_what_the_digest_covers_and_what_is_not_as_it_was_appr
         let page = after.page(&cookie, &format!("/remediations/{second}")).await.text;
         for wanted in [
             "What the vote covers",
-            &*format!("It differs from <a href=\"/remediations/{first}\">"),
+            &*format!("Changed from <a href=\"/remediations/{first}\">"),
             "terms.throttles.",
             "<ins>+fn keep(message) { message.subject != &quot;&quot; }</ins>",
             "&lt;script&gt;alert(1)&lt;/script&gt;",

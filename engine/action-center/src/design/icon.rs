@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 /// The icons, each with the path that it is drawn by in a square of 24.
-const PATHS: [(Icon, &str); 24] = [
+const PATHS: [(Icon, &str); 25] = [
     (Icon::Search, "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14ZM20 20l-4-4"),
     (Icon::Clock, "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM12 7v5l3 2"),
     (Icon::List, "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01"),
@@ -30,6 +30,7 @@ const PATHS: [(Icon, &str); 24] = [
     (Icon::Sliders, "M4 8h8M16 8h4M14 6v4M4 16h2M10 16h10M8 14v4"),
     (Icon::Block, "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18ZM6 6l12 12"),
     (Icon::Archive, "M3 4h18v4H3ZM5 8v12h14V8M10 12h4"),
+    (Icon::Copies, "M9 9h11v11H9ZM5 15H4V4h11v1"),
     (Icon::Swatch, "M4 4h7v7H4ZM13 4h7v7h-7ZM4 13h7v7H4ZM13 13h7v7h-7Z"),
 ];
 
@@ -59,6 +60,7 @@ pub(crate) enum Icon {
     Sliders,
     Block,
     Archive,
+    Copies,
     Swatch,
 }
 

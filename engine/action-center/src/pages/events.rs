@@ -29,7 +29,7 @@ const READ: u32 = 500;
 const MOST_ROWS: usize = 100_000;
 const DAY: i64 = 86_400_000_000;
 const COLUMNS: [Column; 4] =
-    [Column::time("When"), Column::medium("Person"), Column::medium("Event"), Column::lead("What").tall()];
+    [Column::time("When"), Column::medium("Person"), Column::medium("Event"), Column::lead("What").tall().widest()];
 /// The filters: the word in the address, and the label.
 const FILTERS: [(&str, &str); 5] = [
     ("person", "Person"),

@@ -20,7 +20,7 @@ use crate::design::words::counted;
 use crate::problem::Problem;
 
 const COLUMNS: [Column; 4] =
-    [Column::short("State"), Column::lead("Step"), Column::fill("Found").tall(), Column::medium("Where")];
+    [Column::short("State"), Column::lead("Step").tall(), Column::fill("Found").tall(), Column::medium("Where")];
 
 /// A step.
 struct Step {
@@ -124,16 +124,20 @@ async fn two_persons(center: &Center, principals: &[Principal]) -> Result<Step, 
 }
 
 fn notifiers(center: &Center) -> Step {
-    let many = center.site().notifiers.len() as u64;
+    let site = center.site();
+    let (many, notified) = (site.notifiers.len() as u64, site.approvals.notify.len() as u64);
     let found = match many {
+        _ if notified > 0 => format!("{} notified of what waits.", counted(notified, "notifier")),
         0 => "No notifier is configured: approvers see what waits on Pending only. The page notifications.md of the \
               documentation shows how to add one."
             .to_owned(),
-        many => format!("{} configured.", counted(many, "notifier")),
+        many => {
+            format!("{} configured, and none is named by the key notify of [approvals].", counted(many, "notifier"))
+        }
     };
     Step {
         name: "Approvers are notified",
-        is_done: many > 0,
+        is_done: notified > 0,
         is_optional: true,
         found,
         page: ("/settings", "Settings"),

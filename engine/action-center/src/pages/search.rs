@@ -277,7 +277,7 @@ fn table(center: &Center, frame: &Frame, found: &DryRun, rows: Rows, now: Timest
             findings::script_words(target),
             html! { @if frame.may(Permission::Submit) {
                 button .plain.small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
-                    aria-label={ "Find and remove copies of " (which) } title="Find and remove copies" { (Icon::Search) }
+                    aria-label={ "Find and remove copies of " (which) } title="Find and remove copies" { (Icon::Copies) }
             } },
         ])
     };
@@ -362,7 +362,11 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
 pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     match accept(&center, &frame, &fields).await {
-        Ok(response) => Ok(response),
+        Ok(response) => {
+            // What it finds is acted on now, so the page searches anew when it is opened again.
+            center.searches().forget(&frame.who.name, &query::conditions(&fields));
+            Ok(response)
+        }
         Err(problem) => {
             let refused = Refused { submission: Some(&problem), saving: None };
             Ok(show(&center, &frame, &fields, refused).await?)

@@ -56,7 +56,7 @@ fn compared(terms: &PlanTerms) -> Markup {
     };
     let rows: Vec<Row> = terms.differences.iter().map(row).collect();
     html! {
-        p .note.wait[!is_same] { @if is_same { "It is as " } @else { "It differs from " } (with) "." }
+        p .note.wait[!is_same] { @if is_same { "Unchanged from " } @else { "Changed from " } (with) "." }
         @if !rows.is_empty() { (Table::new("Differences", &DIFFERENCES, rows)) }
     }
 }

@@ -216,7 +216,7 @@ pub(super) fn table(view: View, query: &Fields, tally: &Tally) -> Markup {
     html! {
         (view.unread(query, tally))
         @if groups.is_empty() {
-            (empty(Icon::Search, "Nothing to count", "None is known of the messages found."))
+            (empty(Icon::Search, "None is known", "Only messages that were examined are counted here. A condition on links or attachments examines them."))
         } @else {
             p .quiet { (number(all)) " in all, counted over all results. "
                 a href={ "/search.csv?" (conditions) "&" (SHOW) "=" (view.word()) } { "This view as CSV" } }

@@ -13,6 +13,9 @@ use crate::design::words::number;
 const MOST: usize = 10;
 /// Characters of a node's text; what does not fit is cut off by its frame.
 const LONGEST: usize = 60;
+/// Characters that fit into a node, in its two sizes; a longer text ends with an ellipsis.
+const FITS: usize = 23;
+const FITS_SMALL: usize = 28;
 /// Sizes, in the units of the drawing.
 const WIDTH: usize = 188;
 const HEIGHT: usize = 46;
@@ -191,8 +194,8 @@ fn drawn(node: &Node, (left, top): (usize, usize)) -> Markup {
             title { (visible_line(&node.value, 200)) }
             rect x=(left) y=(top) width=(WIDTH) height=(HEIGHT) rx="6" {}
             svg x=(left + PADDING) y=(top) width=(WIDTH - 2 * PADDING) height=(HEIGHT) {
-                text x="0" y="19" { (shown(&node.value)) }
-                text .what x="0" y="36" { (remark) }
+                text x="0" y="19" { (visible_line(&node.value, FITS)) }
+                text .what x="0" y="36" { (visible_line(&remark, FITS_SMALL)) }
             }
         }
     }

@@ -33,7 +33,8 @@ pub(super) async fn state(
         @if let Some(at) = remediation.starts_at() { (toast::warning(html! { "The playbook waits before it acts: it begins " (text::time(at)) "." })) }
         @if let Some(stop) = &remediation.stop { (toast::warning(visible(&stop.to_string()))) }
         @for undo in &undone { (toast::note(html! {
-            "Undone by " (by_id(&undo.id)) ": " (counted(undo.succeeded, "message")) " put back (" (spoken(undo.status.as_str())) ")."
+            @if undo.status.is_final() { "Undone by " } @else { "To be undone by " }
+            (by_id(&undo.id)) ": " (counted(undo.succeeded, "message")) " put back (" (spoken(undo.status.as_str())) ")."
         })) }
         @for retry in ran(retries) { (toast::note(html! {
             "Retried by " (by_id(&retry.id)) ": " (counted(retry.counts.succeeded, "message")) " succeeded (" (spoken(retry.status.as_str())) ")."

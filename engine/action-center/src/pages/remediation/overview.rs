@@ -1,6 +1,6 @@
 //! The first tab of a remediation: the vote, what the plan found, what the vote covers, and the request.
 
-use clawback_model::{Picked, Remediation, Request, SelectionMode};
+use clawback_model::{Origin, Picked, Remediation, Request, SelectionMode};
 use maud::{Markup, html};
 
 use super::super::fields::Fields;
@@ -48,7 +48,8 @@ pub(super) async fn tab(
             ("Decided by", html! { @if let Some(decided_by) = &remediation.decided_by { (text::mail(decided_by))
                 @if remediation.approval.is_none() { span .quiet { " (no separate vote was needed)" } } } }),
             ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
-            ("Inputs", inputs::in_words(&request.inputs)),
+            // Those of an undo are of what it undoes, whose action is another.
+            ("Inputs", if matches!(request.origin, Origin::Undo { .. }) { html! {} } else { inputs::in_words(&request.inputs) }),
             ("VIP messages", html! { @if let Some(plan) = plan { (number(plan.facts.vips)) } }),
             ("Looked at again", html! { @if let Some(again) = again { (again.to_string()) } }),
             ("Follows", html! { @if let Some(of) = request.origin.of() { (spoken(request.origin.as_str())) " of " (by_id(of)) } }),
