@@ -78,7 +78,17 @@ impl Playbook {
 
     /// Returns its steps in words, one line each.
     pub fn steps_in_words(&self) -> Vec<String> {
-        self.0.steps.iter().map(|step| step.what.in_words()).collect()
+        let words = |step: &Step| match &step.when {
+            Some(when) => format!("{}, if {}", step.what.in_words(), when.text()),
+            None => step.what.in_words(),
+        };
+        self.0.steps.iter().map(words).collect()
+    }
+
+    /// Returns the expression by which a plan needs votes, `true` if each does; `None` without an `approve` step.
+    pub fn approval_condition(&self) -> Option<&str> {
+        let step = self.0.steps.iter().find(|step| matches!(step.what, What::Approve(_)))?;
+        Some(step.when.as_ref().map_or("true", |when| when.text()))
     }
 
     /// Returns its source text.

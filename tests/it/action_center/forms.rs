@@ -143,6 +143,10 @@ async fn ticks_select_messages_and_a_contradiction_is_refused() {
     let (token, boxes) = (page.form_token(), boxes(&page.text));
     assert_eq!(boxes.len(), 3, "{}", page.text);
     assert!(page.text.contains("Selection: "), "{}", page.text);
+    let condition = "asks for an approval first if <code>plan.count &gt; 10 || plan.vips &gt; 0 || ";
+    assert!(page.text.contains(condition), "{}", page.text);
+    let playbook = center.page(&cookie, "/playbooks/manual").await;
+    assert!(playbook.text.contains(", if plan.count &gt; 10 || plan.vips"), "{}", playbook.text);
     let send = async |rest: String| {
         let fields =
             format!("form_token={token}&from=eve%40evil.example&action=soft-delete&name=x&severity=high{rest}");

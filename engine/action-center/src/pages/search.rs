@@ -41,6 +41,8 @@ const MAILBOXES: usize = 20;
 
 /// How long the page waits for a search before it shows the progress.
 const WAIT: Duration = Duration::from_millis(1_500);
+/// The playbook of what is submitted here.
+const PLAYBOOK: &str = "manual";
 /// Messages to pick from: the limit of a query with exclusions.
 pub(super) const SHOWN: usize = 1_000;
 /// Characters of a subject, or of a mailbox, in the name of a box.
@@ -226,7 +228,7 @@ fn results(
                 (query::saved(query))
                 input type="hidden" name="total" value=(total);
                 @if let Some(page) = query.filled(PAGE) { input type="hidden" name=(PAGE) value=(page); }
-                @let pane = pane::pane(&html! { span #take-action { "Take action" } }, None, &action(frame, query, plan.counts.submitted, found, problem));
+                @let pane = pane::pane(&html! { span #take-action { "Take action" } }, None, &action(center, frame, query, found, problem));
                 (pane::beside(&list, Some(&pane)))
                 div .below-pane { (selection_bar(&html! { a .button href="#take-action" { "Take action" } })) }
             }
@@ -319,8 +321,22 @@ pub(super) fn value(picked: Picked) -> String {
     ascii_where_deceptive(&serde_json::json!(PickedJson::from(picked)).to_string())
 }
 
+/// When the playbook of this page asks for votes, and what happens otherwise.
+fn approval_hint(center: &Center) -> Markup {
+    let Ok(playbook) = center.api().check(PLAYBOOK) else { return html! {} };
+    let name = html! { a href={ "/playbooks/" (PLAYBOOK) } { (PLAYBOOK) } };
+    html! { p .hint { @match playbook.approval_condition() {
+        None => { "The playbook " (name) " asks for no approval: the messages are acted on at once." }
+        Some("true") => { "The playbook " (name) " asks for an approval first." }
+        Some(condition) => {
+            "The playbook " (name) " asks for an approval first if " code { (condition) } ". Otherwise the messages are acted on at once."
+        }
+    } } }
+}
+
 /// The fields of the reference product's side pane, as they were sent if the submission was refused.
-fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem: Option<&Problem>) -> Markup {
+fn action(center: &Center, frame: &Frame, sent: &Fields, found: &DryRun, problem: Option<&Problem>) -> Markup {
+    let submitted = found.plan.as_ref().map_or(0, |plan| plan.counts.submitted);
     let may = |action: &Action| *action != Action::HardDelete || frame.may(Permission::Purge);
     let actions: Vec<&str> = Action::ALL.iter().filter(|action| may(action)).map(|action| action.as_str()).collect();
     let severities = Severity::ALL.map(Severity::as_str);
@@ -352,7 +368,7 @@ fn action(frame: &Frame, sent: &Fields, submitted: u64, found: &DryRun, problem:
             label { "Remediation name" input type="text" name="name" required maxlength="200" value=(sent.get("name")) autocomplete="off"; }
             (field::choice("severity", "Severity", None, &severities, sent.filled("severity").unwrap_or("high")))
             (field::lines("description", "Description", sent.get("description"), 2_000))
-            p .hint { "For fewer messages, the playbook " a href="/playbooks/manual" { "manual" } " may need no approval: then they are acted on at once." }
+            (approval_hint(center))
             p .quiet.at-pane role="status" data-selected {}
             button data-act data-total=(submitted) data-most=(MOST_TICKS) { "Submit" }
         }
@@ -490,7 +506,7 @@ pub(super) fn submission(
     inputs.push("action", action.to_string());
     inputs.push("delete_senders_copy", (fields.get("delete_senders_copy") == "true").to_string());
     Ok(Submission {
-        playbook: "manual".to_owned(),
+        playbook: PLAYBOOK.to_owned(),
         inputs,
         name: fields.filled("name").map(str::to_owned),
         severity: optional("severity", fields.filled("severity"))?,
