@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_model::{Decision, Digest, Event, Principal, PrincipalKind, Role, Timestamp};
 use clawback_store::{Head, HistoryFilter, Store, TokenTerms};
+use futures::{StreamExt as _, stream};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, Row as _};
 
@@ -47,12 +48,15 @@ async fn what_every_earlier_version_wrote_is_read_and_verified() {
     }
     for kind in ["sqlite", "postgres"] {
         let versions: Vec<i64> = steps(kind, i64::MAX).await.migrations.iter().map(|step| step.version).collect();
-        for (written, sql) in &histories {
-            // As a database that was migrated to each version between then and now.
-            for reached in versions.iter().filter(|version| *version >= written) {
-                check(kind, *written, sql, *reached).await;
-            }
-        }
+        // As a database that was migrated to each version between then and now; an older one than NOTED reaches that only
+        // by the program itself.
+        let pairs = histories.iter().flat_map(|(written, sql)| {
+            let last = if *written < NOTED { NOTED - 1 } else { i64::MAX };
+            let reached = versions.iter().filter(move |version| (*written..=last).contains(*version));
+            reached.map(move |reached| (*written, sql.as_str(), *reached))
+        });
+        let checks = stream::iter(pairs);
+        checks.for_each_concurrent(4, |(written, sql, reached)| check(kind, written, sql, reached)).await;
     }
 }
 
@@ -61,7 +65,6 @@ const NOTED: i64 = 17;
 
 /// Makes a database of schema `written`, fills it, migrates it to `reached`, and then opens it with this program.
 async fn check(kind: &str, written: i64, sql: &str, reached: i64) {
-    let reached = if written < NOTED { reached.min(NOTED - 1) } else { reached };
     let place = tempfile::tempdir().unwrap();
     let fill = sqlx::AssertSqlSafe(sql.to_owned());
     let url = if kind == "sqlite" {
