@@ -27,7 +27,7 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.map_err(|error| format!("the password could not be hashed: {error}"))?.to_string())
 }
 
-/// Refuses a new password that is the present one: whoever set that one knows it.
+/// Refuses a new password that is the present one. The person who set the present one still knows it.
 pub(crate) fn differs(present: &str, new: &str) -> Result<(), Problem> {
     if present == new {
         return Err(Problem::bad_request("the new password is the present one; choose another"));

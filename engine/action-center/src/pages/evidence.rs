@@ -112,7 +112,7 @@ fn result(report: &EvidenceReport) -> Markup {
                 p { (number(report.sound)) " kept messages are unchanged. " (number(report.problems.len() as u64)) " are missing or changed, "
                     "and " (number(report.unavailable.len() as u64)) " could not be read." }
                 ul { @for one in bad.take(PROBLEMS) { li { (visible(one)) } } }
-                @if count > PROBLEMS { p { "The first 100 are shown; " code { "clawback verify --evidence" } " prints all." } }
+                @if count > PROBLEMS { p { "The first 100 are shown; " code { "clawback evidence verify" } " prints all." } }
             }
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::frame::Frame;
 use crate::access::encoded;
 use crate::design::table::{Column, Row, Table};
+use crate::design::words::counted;
 use crate::design::{text, toast};
 use crate::json::CheckedJson;
 
@@ -36,10 +37,7 @@ pub(super) fn mistakes(checked: &CheckedJson) -> Markup {
     let row =
         |one: &Value| Row::of([number(one, "line"), number(one, "column"), words(one, "message"), words(one, "hint")]);
     let rows: Vec<Row> = checked.diagnostics.iter().map(row).collect();
-    let title = match rows.len() {
-        1 => "1 mistake".to_owned(),
-        many => format!("{many} mistakes"),
-    };
+    let title = counted(rows.len() as u64, "mistake");
     html! {
         (toast::problem(format!("{title}.")))
         (Table::new("Mistakes", &COLUMNS, rows))

@@ -29,7 +29,7 @@ impl Store {
         rows.iter().map(|row| read(row, Inputs::default())).collect()
     }
 
-    /// Returns one saved search, whoever may open it.
+    /// Returns one saved search. The caller checks who may open it.
     #[tracing::instrument(name = "store.saved_searches.load", skip_all)]
     #[boxed]
     pub async fn saved_search(&self, id: &SavedSearchId) -> Result<SavedSearch, StoreError> {

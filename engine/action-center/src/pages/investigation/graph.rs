@@ -11,7 +11,7 @@ use crate::design::words::number;
 
 /// Nodes of a column at most.
 const MOST: usize = 10;
-/// Characters of a node's text; what does not fit is cut off by its frame.
+/// Characters of a node's text in its spoken name and in the table.
 const LONGEST: usize = 60;
 /// Characters that fit into a node, in its two sizes; a longer text ends with an ellipsis.
 const FITS: usize = 23;
