@@ -7,7 +7,7 @@ use clawback_model::{Inputs, visible_line};
 use clawback_scripting::{Type, Value, parse_duration};
 
 use crate::diagnostic::Report;
-use crate::value::{check_address, check_domain, check_location};
+use crate::value::{check_action, check_address, check_domain, check_location};
 use crate::yaml::Node;
 
 /// One declared input.
@@ -32,6 +32,7 @@ pub(crate) fn parse_type(text: &str) -> Option<Type> {
         "address" => Type::Address,
         "domain" => Type::Domain,
         "location" => Type::Location,
+        "action" => Type::Action,
         "integer" => Type::Integer,
         "boolean" => Type::Boolean,
         "duration" => Type::Duration,
@@ -56,6 +57,7 @@ fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
             .map(|()| Value::Text(trimmed.to_owned()))
             .map_err(|why| format!("`{}` is no domain: {why}", shown())),
         Type::Location => check_location(trimmed).map(|()| Value::Text(trimmed.to_owned())),
+        Type::Action => check_action(trimmed).map(|()| Value::Text(trimmed.to_owned())),
         Type::Integer => trimmed.parse().map(Value::Integer).map_err(|_| format!("`{}` is no whole number", shown())),
         Type::Boolean => {
             trimmed.parse().map(Value::Boolean).map_err(|_| format!("`{}` is neither true nor false", shown()))

@@ -82,7 +82,7 @@ static CLUSTER: Form = Form {
 };
 static TYPE: Form = Form {
     noun: "type",
-    hint: "types are text, address, domain, location, duration, timestamp, integer, boolean, and `list of` one of them",
+    hint: "types are text, address, domain, location, action, duration, timestamp, integer, boolean, and `list of` one of them",
     check: |text| crate::input::parse_type(text).map(|_| ()).ok_or_else(|| "no such type".to_owned()),
 };
 static CRON: Form = Form {
@@ -331,7 +331,7 @@ static INPUT: &[Key] = &[
     must(
         "type",
         Shape::Form(&TYPE),
-        "text, address, domain, location, duration, timestamp, integer, boolean, or `list of` one of them",
+        "text, address, domain, location, action, duration, timestamp, integer, boolean, or `list of` one of them",
     ),
     key("required", Shape::Boolean, "must be given; false if left out"),
     key("default", Shape::Anything, "value if none is given"),

@@ -1,6 +1,6 @@
-//! Checks of single values: addresses, domains, locations.
+//! Checks of single values: addresses, domains, locations, actions.
 
-use clawback_model::LocationKind;
+use clawback_model::{Action, LocationKind};
 
 pub(crate) fn check_address(text: &str) -> Result<(), String> {
     match text.split_once('@') {
@@ -37,6 +37,10 @@ pub(crate) fn check_url(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("it does not begin with http:// or https://, or has blanks".to_owned())
+}
+
+pub(crate) fn check_action(text: &str) -> Result<(), String> {
+    text.parse::<Action>().map(|_| ()).map_err(|unknown| unknown.to_string())
 }
 
 pub(crate) fn check_location(text: &str) -> Result<(), String> {

@@ -17,6 +17,8 @@ pub enum Type {
     Domain,
     /// A delivery location; a text to scripts.
     Location,
+    /// An action on messages; a text to scripts.
+    Action,
     /// A whole number.
     Integer,
     /// A boolean.
@@ -36,6 +38,7 @@ impl fmt::Display for Type {
             Self::Address => f.pad("address"),
             Self::Domain => f.pad("domain"),
             Self::Location => f.pad("location"),
+            Self::Action => f.pad("action"),
             Self::Integer => f.pad("integer"),
             Self::Boolean => f.pad("boolean"),
             Self::Duration => f.pad("duration"),
@@ -48,15 +51,15 @@ impl fmt::Display for Type {
 impl Type {
     /// Returns the type with its article: `an integer`.
     pub fn one(&self) -> String {
-        let article = if matches!(self, Self::Integer | Self::Address) { "an" } else { "a" };
+        let article = if matches!(self, Self::Integer | Self::Address | Self::Action) { "an" } else { "a" };
         format!("{article} {self}")
     }
 
-    /// Returns the type that scripts see: addresses, domains and locations are texts.
+    /// Returns the type that scripts see: addresses, domains, locations and actions are texts.
     #[must_use]
     pub fn plain(&self) -> Self {
         match self {
-            Self::Address | Self::Domain | Self::Location => Self::Text,
+            Self::Address | Self::Domain | Self::Location | Self::Action => Self::Text,
             Self::List(item) => Self::List(Box::new(item.plain())),
             other => other.clone(),
         }
@@ -69,6 +72,7 @@ impl Type {
             Self::Address => Value::Text("someone@mail.example".into()),
             Self::Domain => Value::Text("mail.example".into()),
             Self::Location => Value::Text("inbox".into()),
+            Self::Action => Value::Text("soft-delete".into()),
             Self::Integer => Value::Integer(7),
             Self::Boolean => Value::Boolean(true),
             Self::Duration => Value::Duration(Duration::from_hours(24)),
@@ -81,7 +85,7 @@ impl Type {
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Text, address, domain or location.
+    /// Text, address, domain, location or action.
     Text(String),
     /// A whole number.
     Integer(i64),

@@ -2,6 +2,7 @@
 
 use clawback_model::{PrincipalKind, Role};
 
+use super::forms::with_manual;
 use super::{Desk, SENDER, desk};
 
 /// The cookie of a signed-in analyst.
@@ -83,6 +84,19 @@ async fn a_mistake_is_beside_its_field_and_the_form_is_kept() {
         assert!(shown.contains("wrong-input-sender") && shown.contains("Kept name"), "{shown}");
     }
     assert_eq!(remediations(&desk).await, 0);
+}
+
+#[tokio::test]
+async fn an_action_is_chosen_from_the_list_of_all() {
+    let desk = with_manual().await;
+    let cookie = analyst(&desk).await;
+    let page = desk.center.page(&cookie, "/playbooks/manual").await;
+    let shown = form(&page.text);
+    assert!(shown.contains("<select name=\"input-action\" required"), "{shown}");
+    assert!(shown.contains("<option value=\"move-to-junk\">Move to junk</option>"), "{shown}");
+    let wrong =
+        desk.center.page(&cookie, "/playbooks/manual?preview=yes&input-action=purge&input-from=a%40b.example").await;
+    assert!(form(&wrong.text).contains("id=\"wrong-input-action\">unknown action"), "{}", wrong.text);
 }
 
 #[tokio::test]

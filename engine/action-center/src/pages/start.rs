@@ -180,6 +180,7 @@ fn input(input: &Input, sent: &Fields, mistakes: &[Mistake]) -> Markup {
     };
     match kind.as_str() {
         "boolean" => described.choice(&["true", "false"]),
+        "action" => described.choice(&Action::ALL.map(Action::as_str)),
         _ if item.is_some() => described.lines(LONGEST),
         _ => described.line(),
     }
