@@ -118,6 +118,29 @@ impl Approval {
         Ok(if missing == 0 { VoteResult::Approved } else { VoteResult::Open { missing } })
     }
 
+    /// Returns those who can still approve at this time, by the rule that each vote is checked by. Whether a credential
+    /// is the voter's own is known only when they sign in.
+    pub fn can_approve<'a>(&self, action: Action, of: &'a [Principal], at: Timestamp) -> Vec<&'a Principal> {
+        let approves = |voter: &&Principal| {
+            let vote = Vote {
+                by: voter.name.clone(),
+                decision: Decision::Approve,
+                digest: self.digest,
+                comment: None,
+                at,
+                signature: None,
+            };
+            self.vote(voter, &vote).is_ok() && (action != Action::HardDelete || voter.may(Permission::Purge))
+        };
+        of.iter().filter(approves).collect()
+    }
+
+    /// Returns the number of approvals that are still missing.
+    pub fn missing(&self) -> u32 {
+        let given = self.votes.iter().filter(|vote| vote.decision == Decision::Approve).count();
+        self.rule.votes.saturating_sub(u32::try_from(given).unwrap_or(u32::MAX))
+    }
+
     /// Returns the voters who approved but are no longer allowed to: their votes do not count at the start. `now` holds
     /// the voters as they are now, without those that were removed.
     pub fn lapsed(&self, action: Action, now: &[Principal]) -> Vec<String> {
@@ -271,5 +294,29 @@ mod tests {
         let at = |at| approval(1).vote(&eve, &Vote { at: Timestamp(at), ..vote("eve", Decision::Approve) });
         assert_eq!(at(999), Ok(VoteResult::Approved));
         assert_eq!(at(1_000), Err(VoteRefused::Expired { deadline: Timestamp(1_000) }));
+    }
+
+    #[test]
+    fn those_who_can_approve_have_the_roles_and_have_not_voted() {
+        let mut open = approval(2);
+        let mut purger = principal("pia", Role::Approver);
+        purger.roles.push(Role::Purger);
+        let service = Principal::new("bot", PrincipalKind::Service, vec![Role::Approver]);
+        let all = [
+            principal("ann", Role::Approver),
+            principal("bob", Role::Analyst),
+            principal("eve", Role::Approver),
+            purger,
+            service,
+        ];
+        let names = |open: &Approval, action: Action, at: i64| {
+            open.can_approve(action, &all, Timestamp(at)).into_iter().map(|who| who.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&open, Action::SoftDelete, 10), ["eve", "pia"]);
+        assert_eq!(names(&open, Action::HardDelete, 10), ["pia"]);
+        assert_eq!(names(&open, Action::SoftDelete, 1_000), [""; 0], "the deadline has passed");
+        assert_eq!(open.missing(), 2);
+        open.votes.push(vote("eve", Decision::Approve));
+        assert_eq!((open.missing(), names(&open, Action::SoftDelete, 10)), (1, vec!["pia".to_owned()]));
     }
 }

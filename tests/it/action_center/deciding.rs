@@ -55,6 +55,28 @@ async fn several_votes_are_confirmed_with_their_numbers() {
 }
 
 #[tokio::test]
+async fn a_plan_says_who_can_approve_it_and_if_nobody_can() {
+    let desk = desk().await;
+    let (id, _) = desk.pending().await;
+    desk.center.password("ann").await;
+    let cookie = desk.center.sign_in("ann").await;
+    let addresses = [format!("/remediations/{id}"), format!("/pending?show={id}")];
+    for address in &addresses {
+        let page = desk.center.page(&cookie, address).await.text;
+        assert!(page.contains("Can approve: <bdi class=\"mail\">ben</bdi>"), "{page}");
+        assert!(!page.contains("Nobody can approve"), "{page}");
+    }
+    let root = desk.center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
+    let roles = Some(serde_json::json!({ "roles": ["viewer"] }));
+    let changed = desk.center.call(&root, "PUT", "/api/v1/principals/ben/roles", roles).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    for address in &addresses {
+        let page = desk.center.page(&cookie, address).await.text;
+        assert!(page.contains("Nobody can approve this now.") && !page.contains("Can approve:"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_vote_is_said_on_the_page_and_keeps_the_comment() {
     let desk = desk().await;
     let (id, digest) = desk.pending().await;

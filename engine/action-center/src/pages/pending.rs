@@ -14,7 +14,6 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::passkey::ToSign;
 use super::shown::Shown;
 use super::vote::{self, Stance};
 use super::{findings, layout};
@@ -36,7 +35,7 @@ use crate::problem::Problem;
 const MOST: u32 = 500;
 /// Messages that the pane shows.
 const SAMPLE: u32 = 5;
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::tick(),
     Column::lead("Remediation"),
     Column::short("Severity"),
@@ -44,7 +43,8 @@ const COLUMNS: [Column; 8] = [
     Column::short("Requested by").at_960(),
     Column::time("Submitted").at_1240(),
     Column::time("Decide by").at_720(),
-    Column::medium("Approvals"),
+    Column::count("VIPs").at_960(),
+    Column::medium("Approvals").tall(),
 ];
 /// How the rows are sorted: the word in the address, and what a reader sees.
 const SORTS: [(&str, &str); 4] =
@@ -272,6 +272,7 @@ fn row(view: &View<'_>, remediation: &Remediation, stance: &Stance, ticked: &[&s
         text::cell(&request.requester_in_words()),
         text::time(remediation.created_at),
         html! { @if let Some(approval) = remediation.approval.as_ref().filter(|_| is_open(remediation)) { (text::time(approval.deadline)) } },
+        html! { @if let Some(plan) = remediation.plan.as_ref().filter(|plan| plan.facts.vips > 0) { strong { (number(plan.facts.vips)) } } },
         state(remediation, stance),
     ];
     Row::of(cells).opened(view.query.get("show") == remediation.id.as_str())
@@ -298,8 +299,8 @@ fn state(remediation: &Remediation, stance: &Stance) -> Markup {
 async fn details(center: &Center, frame: &Frame, view: &View<'_>, id: &str) -> Result<Markup, Problem> {
     let found = find(center, id).await?;
     let sample = center.site().history.messages(&found.id, None, SAMPLE).await?;
-    let to_sign = ToSign::of(center, frame, &found)?;
     let stance = Stance::of(frame, &found, center.now());
+    let approval = vote::approval(center, frame, &found, &stance, "").await?;
     let request = &found.request;
     let plan = found.plan.as_ref();
     let body = html! {
@@ -323,7 +324,7 @@ async fn details(center: &Center, frame: &Frame, view: &View<'_>, id: &str) -> R
         @let rest = found.counts.submitted.saturating_sub(sample.len() as u64);
         @if rest > 0 { p { a href={ "/remediations/" (found.id) "?tab=messages" } { "and " (number(rest)) " more" } } }
         h3 { "Approval" }
-        (vote::approval(frame, &found, &stance, &to_sign, ""))
+        (approval)
     };
     Ok(pane::pane(&text::mail(&request.name), Some(&view.with("show", "")), &body))
 }

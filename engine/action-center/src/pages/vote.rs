@@ -1,13 +1,20 @@
 //! The vote on one plan: who may cast it, what was cast, and the form.
 
-use clawback_model::{Action, Approval, Decision, Permission, Remediation, Status, Timestamp, Vote, VoteRefused};
+use clawback_model::{
+    Action, Approval, Decision, Permission, Principal, Remediation, Status, Timestamp, Vote, VoteRefused,
+};
 use maud::{Markup, html};
 
 use super::frame::Frame;
 use super::layout;
 use super::passkey::ToSign;
+use crate::center::Center;
 use crate::design::words::{counted, number, spoken, verb};
 use crate::design::{field, text, toast};
+use crate::problem::Problem;
+
+/// Those who can approve that are named.
+const NAMED: usize = 5;
 
 /// Whether the caller can approve a plan, and why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,19 +75,22 @@ pub(super) fn tally(approval: &Approval) -> String {
     format!("{} approval{}", of(approval), if approval.rule.votes == 1 { "" } else { "s" })
 }
 
-/// The rule, the votes so far, and the form of a vote for those who may cast one.
-pub(super) fn approval(
+/// The rule, the votes so far, who can still approve, and the form of a vote for those who may cast one.
+pub(super) async fn approval(
+    center: &Center,
     frame: &Frame,
     remediation: &Remediation,
     stance: &Stance,
-    to_sign: &ToSign,
     comment: &str,
-) -> Markup {
-    let Some(approval) = &remediation.approval else { return html! {} };
+) -> Result<Markup, Problem> {
+    let Some(approval) = &remediation.approval else { return Ok(html! {}) };
+    let to_sign = &ToSign::of(center, frame, remediation)?;
     let roles =
         approval.rule.from.iter().map(|role| spoken(role.as_str()).to_lowercase()).collect::<Vec<_>>().join(" or ");
     let waits = remediation.status == Status::PendingApproval;
-    html! {
+    let principals = if waits { center.site().history.principals().await? } else { Vec::new() };
+    let can = approval.can_approve(remediation.request.action, &principals, center.now());
+    Ok(html! {
         p { strong { (tally(approval)) } " from " (roles)
             @if approval.rule.two_step { " other than the requester" }
             @if waits { ", by " (text::time(approval.deadline)) } "." }
@@ -90,6 +100,7 @@ pub(super) fn approval(
                 @if vote.signature.is_some() { ", signed" }
                 @if let Some(comment) = &vote.comment { ": " (text::lines(comment)) } }
         } } }
+        @if waits { (others(approval, remediation.request.action, &can)) }
         @if waits { @match stance {
             Stance::May => (form(frame, remediation, approval, to_sign, comment, to_sign.can_approve())),
             Stance::Requested => (toast::warning("You submitted this, so somebody else must decide.")),
@@ -102,6 +113,22 @@ pub(super) fn approval(
             }
             Stance::Cannot => {}
         } }
+    })
+}
+
+/// Who can still approve; a warning if they are too few.
+fn others(approval: &Approval, action: Action, can: &[&Principal]) -> Markup {
+    let (missing, found) = (u64::from(approval.missing()), can.len() as u64);
+    let purger = if action == Action::HardDelete { " A hard delete takes the role purger as well." } else { "" };
+    let rest = can.len().saturating_sub(NAMED);
+    html! {
+        @if found < missing { (toast::warning(html! {
+            @if found == 0 { "Nobody can approve this now." } @else { (counted(missing, "approval")) " missing, and only " (counted(found, "person")) " can approve." }
+            (purger) " An administrator gives the roles on the page " a href="/people" { "People" } "."
+        })) }
+        @if found > 0 { p .quiet { "Can approve: "
+            @for (place, who) in can.iter().take(NAMED).enumerate() { @if place > 0 { ", " } (text::mail(&who.name)) }
+            @if rest > 0 { " and " (number(rest as u64)) " more" } "." } }
     }
 }
 

@@ -7,7 +7,6 @@ use super::super::fields::Fields;
 use super::super::findings;
 use super::super::frame::Frame;
 use super::super::inputs;
-use super::super::passkey::ToSign;
 use super::super::terms::terms;
 use super::super::vote::{self, Stance};
 use super::linked::{by_id, written};
@@ -28,13 +27,13 @@ pub(super) async fn tab(
     let again = history.looked_again(remediation).await?;
     let batches = history.batches(&remediation.id).await?;
     let stance = Stance::of(frame, remediation, center.now());
-    let to_sign = ToSign::of(center, frame, remediation)?;
+    let approval = vote::approval(center, frame, remediation, &stance, sent.get("comment")).await?;
     let waits = remediation.status == clawback_model::Status::Paused && !remediation.may_be_resumed_by(&frame.who);
     Ok(html! {
         @if waits { (toast::warning("A rule paused it, so an approver who did not ask for it decides whether it continues.")) }
         @if remediation.approval.is_some() { section aria-label="Approval" {
             h2 { "Approval" }
-            (vote::approval(frame, remediation, &stance, &to_sign, sent.get("comment")))
+            (approval)
         } }
         @if let Some(plan) = plan { (findings::of_search(&plan.facts)) }
         h2 { "Request" }
