@@ -59,6 +59,7 @@ async fn no_page_keeps_anybody_out() {
                 "/settings",
                 "/first-steps",
                 "/help",
+                "/help/configuration",
                 "/audit?person=nobody&from=yesterday",
                 "/search",
                 "/search/saved",

@@ -57,6 +57,7 @@ async fn no_form_has_a_first_button_that_decides() {
         "/settings",
         "/first-steps",
         "/help",
+        "/help/working",
         "/search",
         "/search/saved",
         "/search?from=eve%40evil.example",

@@ -49,7 +49,18 @@ async fn help_has_the_shortcuts_and_every_page_leads_to_it() {
     let cookie = desk.center.sign_in("ann").await;
     let page = desk.center.page(&cookie, "/help").await;
     assert!(page.text.contains("<kbd>g</kbd> then <kbd>h</kbd>"), "{}", page.text);
-    assert!(page.text.contains("configuration.md") && !page.text.contains("/first-steps"), "{}", page.text);
+    assert!(
+        page.text.contains("href=\"/help/configuration\">Configuration</a>") && !page.text.contains("/first-steps"),
+        "{}",
+        page.text
+    );
+    let page = desk.center.page(&cookie, "/help/sign-in").await;
+    assert!(
+        page.text.contains("<h1>Signing in</h1>") && page.text.contains("href=\"/help/configuration#"),
+        "{}",
+        page.text
+    );
+    assert_eq!(desk.center.page(&cookie, "/help/nothing").await.status, 404);
     for page in ["/pending", "/search", "/history"] {
         assert!(desk.center.page(&cookie, page).await.text.contains("href=\"/help\""), "{page}");
     }

@@ -25,7 +25,7 @@ steps:
 ";
 
 /// Pages that show something of mail, or of what callers sent.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 24] = [
     "/pending",
     "/history?limit=500",
     "/history?limit=500&column=name&column=description&column=inputs&column=requested-by",
@@ -41,6 +41,7 @@ const PAGES: [&str; 23] = [
     "/settings",
     "/first-steps",
     "/help",
+    "/help/configuration",
     "/search",
     "/search/saved",
     "/search?from_domain=evil.example&saved=S-000000000000",

@@ -5,8 +5,8 @@ use clawback_model::Permission;
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use super::layout;
 use super::shown::Shown;
+use super::{documentation, layout};
 use crate::access::Caller;
 use crate::center::Center;
 use crate::design::facts;
@@ -35,16 +35,6 @@ const TASKS: [(&str, &str, &str); 12] = [
     ("Check that the mail stores answer", "/connectors", "Stores"),
 ];
 
-/// Pages of the documentation, in `engine/cli/docs` of the source and beside the program of a package.
-const PAGES: [(&str, &str); 6] = [
-    ("working.md", "the work of a day, step by step"),
-    ("configuration.md", "every key of clawback.toml"),
-    ("mail-servers.md", "what a mail store needs for each action"),
-    ("operation.md", "installation, nodes, backup, upgrade"),
-    ("commands.md", "every command"),
-    ("api.md", "the API; its description is at /api/v1/openapi.json"),
-];
-
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let body = html! {
@@ -58,7 +48,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
             p { a href="/first-steps" { "First steps" } ": what this site still needs before it can be used." }
         }
         h2 { "Documentation" }
-        ul { @for (name, about) in PAGES { li { code { (name) } ": " (about) } } }
+        (documentation::contents())
         h2 { "Version" }
         p { "Clawback " (frame.version) }
     };

@@ -13,6 +13,7 @@ mod clusters;
 mod connectors;
 mod csv_file;
 mod design;
+mod documentation;
 mod events;
 mod evidence;
 mod fields;
@@ -126,6 +127,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/settings", get(settings::page))
         .route("/first-steps", get(first_steps::page))
         .route("/help", get(help::page))
+        .route("/help/{name}", get(documentation::page))
         .route("/design", get(design::page))
         .route("/assets/{name}", get(assets::asset))
 }
