@@ -82,6 +82,15 @@ async fn slots_sweeps_lists_and_evidence_are_on_pages() {
     }
     let (as_ann, as_ben) = (center.sign_in("ann").await, center.sign_in("ben").await);
     let page = center.page(&as_ann, "/schedules/nightly").await;
+    assert!(
+        page.text.contains("aria-label=\"Resume nightly\"") && page.text.contains(">Run now</button>"),
+        "{}",
+        page.text
+    );
+    let _ = center.add("vic", PrincipalKind::Person, &[Role::Viewer]).await;
+    center.password("vic").await;
+    let as_vic = center.sign_in("vic").await;
+    assert!(!center.page(&as_vic, "/schedules/nightly").await.text.contains("Run now"), "a viewer controls nothing");
     assert!(page.text.contains("No slot yet") && page.text.contains("0 0 3 * * *"), "{}", page.text);
     let page = center.page(&as_ann, "/playbooks/broken").await;
     for said in ["2 mistakes.", "`votes` must be a whole number", "/playbook-check?playbook=broken"] {

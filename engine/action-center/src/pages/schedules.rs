@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
 use clawback_model::Permission;
-use clawback_store::Slot;
+use clawback_store::{Schedule, Slot};
 use maud::{Markup, html};
 
 use super::frame::Frame;
@@ -32,7 +32,6 @@ const COLUMNS: [Column; 7] = [
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let schedules = center.api().schedules(&frame.who).await?;
-    let controls = frame.may(Permission::Control);
     let mut lasts = Vec::with_capacity(schedules.len());
     for schedule in &schedules {
         lasts.push(center.site().history.slots(&schedule.name, 1).await?.pop());
@@ -41,13 +40,15 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         .iter()
         .zip(&lasts)
         .map(|(schedule, last)| {
-            let verbs = if schedule.paused { ["resume", "run"] } else { ["pause", "run"] };
-            Row::of([html! { a href={ "/schedules/" (encoded(&schedule.name)) } { (schedule.name) } }, html! { (schedule_state(schedule)) }, html! { code { (schedule.timetable.cron) } }, html! { (schedule.timetable.time_zone) }, html! { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (text::time(at)) } }, html! { @if let Some(slot) = last { (self::slot(slot)) } }, html! { @if controls && !schedule.removed { div .inline { @for verb in &verbs {
-                        form method="post" action={ "/schedules/" (encoded(&schedule.name)) "/" (verb) } {
-                            (layout::form_token(&frame))
-                            button .plain.small aria-label={ (verb) " " (schedule.name) } { @match *verb { "pause" => "Pause", "resume" => "Resume", _ => "Run now" } }
-                        }
-                    } } } }])
+            Row::of([
+                html! { a href={ "/schedules/" (encoded(&schedule.name)) } { (schedule.name) } },
+                html! { (schedule_state(schedule)) },
+                html! { code { (schedule.timetable.cron) } },
+                html! { (schedule.timetable.time_zone) },
+                html! { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (text::time(at)) } },
+                html! { @if let Some(slot) = last { (self::slot(slot)) } },
+                controls(&frame, schedule),
+            ])
         })
         .collect();
     let nothing =
@@ -57,6 +58,20 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         (sweeps::section(&center).await?)
     };
     Ok(layout::page(&frame, "/schedules", "Schedules", &body))
+}
+
+/// The buttons of those who may control it.
+pub(super) fn controls(frame: &Frame, schedule: &Schedule) -> Markup {
+    if schedule.removed || !frame.may(Permission::Control) {
+        return html! {};
+    }
+    let pauses = if schedule.paused { ("resume", "Resume") } else { ("pause", "Pause") };
+    html! { div .inline { @for (verb, label) in [pauses, ("run", "Run now")] {
+        form method="post" action={ "/schedules/" (encoded(&schedule.name)) "/" (verb) } {
+            (layout::form_token(frame))
+            button .plain.small aria-label={ (label) " " (schedule.name) } { (label) }
+        }
+    } } }
 }
 
 /// The time of a slot, and its result.

@@ -8,6 +8,7 @@ use maud::html;
 use super::fields::Asked;
 use super::frame::Frame;
 use super::layout;
+use super::schedules::controls;
 use super::shown::Shown;
 use crate::access::{Caller, encoded};
 use crate::center::Center;
@@ -45,6 +46,7 @@ pub(crate) async fn page(
     let address = format!("/schedules/{}", encoded(&name));
     let rows: Vec<Row> = slots.iter().map(row).collect();
     let body = html! {
+        (controls(&frame, &schedule))
         (facts::facts(&[
             ("State", html! { (spoken(schedule_state(&schedule))) }),
             ("Cron", html! { code { (timetable.cron) } }),
