@@ -9,9 +9,13 @@ use super::words::{number, spoken};
 const LONGEST: usize = 200;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A selection in words, as typed, in full, with hidden characters made visible.
+/// A selection in words, as typed, in full, with hidden characters made visible. Its times are shown as all times are.
 pub(crate) fn selection(words: &str) -> Markup {
-    html! { bdi .selection { (visible(words)) } }
+    let words = visible(words);
+    html! { bdi .selection { @for word in words.split_inclusive(' ') {
+        @let exact = word.trim_end_matches([' ', ';', ',', '.']);
+        @if exact.ends_with('Z') && Timestamp::parse(exact).is_some() { (time_of(exact)) (&word[exact.len()..]) } @else { (word) }
+    } } }
 }
 
 /// Text that may come from mail: on one line, cut, with hidden characters made visible.
@@ -39,7 +43,7 @@ pub(crate) fn lines(text: &str) -> Markup {
 
 /// The same in full.
 pub(crate) fn whole(text: &str) -> Markup {
-    html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } (selection(line)) } }
+    html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } bdi .selection { (visible(line)) } } }
 }
 
 /// A time to the minute, in UTC, as the side of each page says; the script shows it in the reader's zone, with UTC on hover.
@@ -125,6 +129,18 @@ mod tests {
         }
         assert!(subject(" ").into_string().contains("(no subject)"));
         assert_eq!(lines("a\r\nb").into_string().matches("<br>").count(), 1);
+    }
+
+    #[test]
+    fn the_times_of_a_selection_are_times() {
+        let shown = selection("subject contains \"2026\"; received at or after 2026-10-30T12:53:20Z; in all folders");
+        let shown = shown.into_string();
+        assert!(
+            shown.contains("datetime=\"2026-10-30T12:53:20Z\"") && shown.contains(">30 Oct 2026, 12:53</time>; in"),
+            "{shown}"
+        );
+        assert!(shown.starts_with("<bdi class=\"selection\">subject contains &quot;2026&quot;; received"), "{shown}");
+        assert!(!selection("until 2026-99-99T00:00:00Z").into_string().contains("<time"));
     }
 
     #[test]

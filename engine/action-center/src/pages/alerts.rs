@@ -33,7 +33,7 @@ const COLUMNS: [Column; 10] = [
     Column::short("Actor").at_1240(),
     Column::medium("Action").at_1240(),
     Column::medium("Remediation"),
-    Column::fill("Kind").at_960(),
+    Column::fill("Kind").at_1540(),
     Column::time("Raised"),
 ];
 /// The filters that a reader sets, each with its label.

@@ -23,7 +23,7 @@ const COLUMNS: [Column; 6] = [
     Column::fill("Actions").tall(),
     Column::fill("Limits").tall(),
     Column::medium("Component").at_1240(),
-    Column::long("Status"),
+    Column::long("Status").tall(),
 ];
 
 /// A store as the configuration file has it.

@@ -101,6 +101,7 @@ fn fields() -> Markup {
         (field::text("subject", "Subject contains", "Lunch, dinner", "salary statement", None))
         (field::text("since", "Received in the last", "yesterday", "7d", Some("`yesterday` is no duration; write 15m, 48h or 7d")))
         (field::choice("action", "Action", Some("Any"), &["soft-delete", "move-to-junk"], "soft-delete"))
+        (field::choice_in_groups("classification", "Classification", "None", &[("true-positive", vec!["phishing", "malware"]), ("false-positive", vec!["not-malicious"])], "malware", None))
         (field::lines("description", "Description", "", 2_000))
         (field::tick("copy", "yes", "A box", true))
     } }

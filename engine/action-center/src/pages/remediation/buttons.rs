@@ -97,6 +97,7 @@ pub(super) fn confirm(frame: &Frame, remediation: &Remediation, verb: &str, fiel
         let open = counted(counts.open, "message");
         let facts = html! {
             p { strong { (open) } " still waiting will not be acted on (" (act_words(action)) ")." }
+            @if remediation.status == Status::InProgress { p { "It goes on until you confirm. To stop it first, go back and pause it." } }
             @if counts.acted() > 0 { p { (counted(counts.acted(), "message")) " acted on so far stay as they are." } }
         };
         (facts, "Cancel remediation".to_owned())

@@ -21,8 +21,8 @@ const PAGE: u32 = 100;
 const BATCHES: [Column; 8] = [
     Column::count("Batch"),
     Column::count("Messages"),
-    Column::time("Started"),
-    Column::time("Ended"),
+    Column::long("Started"),
+    Column::long("Ended"),
     Column::count("Succeeded"),
     Column::count("Failed"),
     Column::count("Throttled").at_960(),
@@ -33,7 +33,7 @@ const EVENTS: [Column; 6] = [
     Column::long("When"),
     Column::medium("Event"),
     Column::lead("Description").tall(),
-    Column::medium("By").at_960(),
+    Column::medium("By").tall().at_960(),
     Column::medium("Hash").at_1240(),
 ];
 const KEPT: [Column; 5] = [
