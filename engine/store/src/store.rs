@@ -1,7 +1,9 @@
 //! The handle of the action history.
 
+use std::borrow::Cow;
+
 use crate::boxed::boxed;
-use crate::database::dialect::{Pool, Tx};
+use crate::database::dialect::{Pool, Row, Tx, Value};
 use crate::error::StoreError;
 
 /// The action history. Cheap to clone; clones share their connections.
@@ -36,7 +38,26 @@ impl Store {
         Box::pin(self.pool.write()).await
     }
 
+    /// Begins a transaction in which several queries see one snapshot.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         Box::pin(self.pool.read()).await
+    }
+
+    /// Returns all rows of one query.
+    pub(crate) async fn rows(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        Box::pin(self.pool.rows(sql, values)).await
+    }
+
+    /// Returns the first row of one query.
+    pub(crate) async fn row(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        values: &[Value<'_>],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
     }
 }

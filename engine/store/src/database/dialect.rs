@@ -74,6 +74,28 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Returns all rows of one query, outside a transaction: it sees one snapshot without one. That is one round trip
+    /// to the server instead of three.
+    pub(crate) async fn rows(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let sql = AssertSqlSafe(log_statement(sql.into()));
+        Ok(match self {
+            Self::Sqlite { readers, .. } => {
+                let rows = sqlx::query_with(sql, sqlite(values)).fetch_all(readers).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(pool) => {
+                let rows = sqlx::query_with(sql, postgres(values)).fetch_all(pool).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+}
+
 impl Tx {
     /// Commits the transaction.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use clawback_model::is_loopback;
 use sqlx::migrate::Migrator;
@@ -10,6 +11,9 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use super::access::{ACQUIRE, Access, FEWEST_CONNECTIONS, without_password};
 use crate::error::StoreError;
+
+/// How long a connection is trusted after its last use.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// `insufficient_privilege` (PostgreSQL, appendix A).
 const NO_PRIVILEGE: &str = "42501";
@@ -45,7 +49,17 @@ pub(crate) async fn connect(url: &str, access: Access) -> Result<PgPool, StoreEr
     })?;
     first.close().await?;
     let connections = access.connections.max(FEWEST_CONNECTIONS);
-    Ok(PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?)
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+    // The pool would ask the server before each use whether the connection still stands: a round trip for every query.
+    let pool = pool.test_before_acquire(false).before_acquire(|connection, idle| {
+        Box::pin(async move {
+            if idle.idle_for >= TRUSTED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    });
+    Ok(pool.connect_with(options).await?)
 }
 
 /// Returns the options with verification of a server on another machine. A URL that explicitly weakens it is refused,

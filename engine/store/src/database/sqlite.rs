@@ -26,7 +26,11 @@ pub(crate) async fn connect(path: &Path) -> Result<Pool, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY);
-    let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).idle_timeout(None);
+    // The connection to a file does not break, so it is not tested before each use.
+    let pool = |most| {
+        let pool = SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE);
+        pool.idle_timeout(None).test_before_acquire(false)
+    };
     let writer = pool(1).connect_with(options.clone()).await?;
     let readers = pool(READERS).connect_with(options).await?;
     Ok(Pool::Sqlite { writer, readers })

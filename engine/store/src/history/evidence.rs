@@ -149,7 +149,7 @@ impl Store {
     #[boxed]
     pub async fn evidence_by_digest(&self, digest: &Digest) -> Result<KeptMessage, StoreError> {
         let sql = format!("SELECT {COLUMNS} WHERE e.digest = $1 ORDER BY e.remediation, e.seq LIMIT 1");
-        let row = self.read().await?.row(sql, &[digest.to_string().into()]).await?;
+        let row = self.row(sql, &[digest.to_string().into()]).await?;
         read(&row.ok_or_else(|| StoreError::not_found("kept message", digest))?)
     }
 
@@ -158,7 +158,7 @@ impl Store {
     #[boxed]
     pub async fn evidence_of(&self, id: &RemediationId, seq: u32) -> Result<KeptMessage, StoreError> {
         let sql = format!("SELECT {COLUMNS} WHERE r.id = $1 AND e.seq = $2");
-        let row = self.read().await?.row(sql, &[id.as_str().into(), seq.into()]).await?;
+        let row = self.row(sql, &[id.as_str().into(), seq.into()]).await?;
         read(&row.ok_or_else(|| StoreError::not_found("kept message", format!("{seq} of {id}")))?)
     }
 
@@ -170,7 +170,7 @@ impl Store {
                    LEFT JOIN evidence e ON e.remediation = o.remediation AND e.seq = o.seq \
                    WHERE r.action = 'hard-delete' AND o.receipt LIKE '%\"evidence\":%' AND e.seq IS NULL \
                    ORDER BY r.number, o.seq LIMIT 1";
-        let Some(row) = self.read().await?.row(sql, &[]).await? else { return Ok(None) };
+        let Some(row) = self.row(sql, &[]).await? else { return Ok(None) };
         Ok(Some((remediation_id(&row, 0)?, small(&row, 1, "outcomes", "seq")?)))
     }
 

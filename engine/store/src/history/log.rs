@@ -116,7 +116,7 @@ impl Store {
     pub async fn log_entries(&self, after: u64, most: usize) -> Result<Vec<Digest>, StoreError> {
         let sql = "SELECT seq, hash FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = self.read().await?.rows(sql, &[seq(after).into(), most.into()]).await?;
+        let rows = self.rows(sql, &[seq(after).into(), most.into()]).await?;
         rows.iter().map(|row| digest(row, 1, "events", "hash")).collect()
     }
 
@@ -140,7 +140,7 @@ impl Store {
     #[tracing::instrument(name = "store.log.last_head", skip_all)]
     #[boxed]
     pub async fn last_head(&self) -> Result<Option<(u64, String)>, StoreError> {
-        let row = self.read().await?.row("SELECT size, note FROM heads ORDER BY size DESC LIMIT 1", &[]).await?;
+        let row = self.row("SELECT size, note FROM heads ORDER BY size DESC LIMIT 1", &[]).await?;
         row.map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).transpose()
     }
 
@@ -149,7 +149,7 @@ impl Store {
     #[boxed]
     pub async fn heads(&self, after: u64, most: u32) -> Result<Vec<(u64, String)>, StoreError> {
         let sql = "SELECT size, note FROM heads WHERE size > $1 ORDER BY size LIMIT $2";
-        let rows = self.read().await?.rows(sql, &[seq(after).into(), most.into()]).await?;
+        let rows = self.rows(sql, &[seq(after).into(), most.into()]).await?;
         rows.iter().map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).collect()
     }
 
@@ -160,7 +160,7 @@ impl Store {
         let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE sent_at > $1) \
                    AND (SELECT COALESCE(MAX(seq), 0) FROM events) > \
                    (SELECT COALESCE(MAX(size), 0) FROM heads WHERE sent_at IS NOT NULL)";
-        Ok(self.read().await?.row(sql, &[since.into()]).await?.is_some())
+        Ok(self.row(sql, &[since.into()]).await?.is_some())
     }
 
     /// Records that a checkpoint was sent to every keeper.

@@ -180,9 +180,8 @@ impl Store {
     #[tracing::instrument(name = "store.plans.header", skip_all, fields(remediation.id = %id))]
     #[boxed]
     pub async fn plan_header(&self, id: &RemediationId) -> Result<Option<PlanHeader>, StoreError> {
-        let mut tx = self.read().await?;
         let sql = "SELECT r.id, p.header FROM plans p JOIN remediations r ON r.number = p.remediation WHERE r.id = $1";
-        let row = tx.row(sql, &[id.as_str().into()]).await?;
+        let row = self.row(sql, &[id.as_str().into()]).await?;
         row.map(|row| parse(&row, 1, "plans", "header")).transpose()
     }
 }

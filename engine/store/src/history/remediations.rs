@@ -41,8 +41,7 @@ impl Store {
     #[tracing::instrument(name = "store.remediations.load", skip_all, fields(remediation.id = %id))]
     #[boxed]
     pub async fn load(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
-        let mut tx = self.read().await?;
-        let row = tx.row("SELECT id, state FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
+        let row = self.row("SELECT id, state FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
         state(&row.ok_or_else(|| StoreError::not_found("remediation", id))?, 1)
     }
 
@@ -50,8 +49,7 @@ impl Store {
     #[tracing::instrument(name = "store.remediations.by_approval", skip_all)]
     #[boxed]
     pub async fn by_approval(&self, id: &ApprovalId) -> Result<Remediation, StoreError> {
-        let mut tx = self.read().await?;
-        let row = tx.row("SELECT id, state FROM remediations WHERE approval_id = $1", &[id.as_str().into()]).await?;
+        let row = self.row("SELECT id, state FROM remediations WHERE approval_id = $1", &[id.as_str().into()]).await?;
         state(&row.ok_or_else(|| StoreError::not_found("approval", id))?, 1)
     }
 
@@ -65,7 +63,7 @@ impl Store {
     #[boxed]
     pub async fn followers(&self, of: &RemediationId) -> Result<Followers, StoreError> {
         let sql = "SELECT id, state FROM remediations WHERE follows = $1 ORDER BY number";
-        let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
+        let rows = self.rows(sql, &[of.as_str().into()]).await?;
         let all = rows.iter().map(|row| state(row, 1)).collect::<Result<Vec<Remediation>, _>>()?;
         let undos = all.iter().filter(|one| one.request.action == Action::Restore).cloned().collect();
         let is_retry = |one: &Remediation| matches!(one.request.origin, Origin::Retry { .. });
@@ -76,8 +74,7 @@ impl Store {
     #[tracing::instrument(name = "store.alerts.load", skip_all)]
     #[boxed]
     pub async fn alert(&self, id: &AlertId) -> Result<Alert, StoreError> {
-        let mut tx = self.read().await?;
-        let row = tx.row("SELECT id, body FROM alerts WHERE id = $1", &[id.as_str().into()]).await?;
+        let row = self.row("SELECT id, body FROM alerts WHERE id = $1", &[id.as_str().into()]).await?;
         parse(&row.ok_or_else(|| StoreError::not_found("alert", id))?, 1, "alerts", "body")
     }
 
@@ -85,8 +82,7 @@ impl Store {
     #[tracing::instrument(name = "store.investigations.load", skip_all)]
     #[boxed]
     pub async fn investigation(&self, id: &InvestigationId) -> Result<Investigation, StoreError> {
-        let mut tx = self.read().await?;
-        let row = tx.row("SELECT id, body FROM investigations WHERE id = $1", &[id.as_str().into()]).await?;
+        let row = self.row("SELECT id, body FROM investigations WHERE id = $1", &[id.as_str().into()]).await?;
         parse(&row.ok_or_else(|| StoreError::not_found("investigation", id))?, 1, "investigations", "body")
     }
 

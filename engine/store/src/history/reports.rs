@@ -71,7 +71,7 @@ impl Store {
             "SELECT {COLUMNS}, r.state FROM report_groups g LEFT JOIN remediations r ON r.id = g.remediation_id \
              ORDER BY g.last_at DESC, g.number DESC LIMIT $1"
         );
-        let rows = self.read().await?.rows(sql, &[most.into()]).await?;
+        let rows = self.rows(sql, &[most.into()]).await?;
         let group = |row: &Row| {
             let group = read(row)?;
             let status = if group.remediation.is_some() { Some(state(row, 11)?.status) } else { None };

@@ -42,14 +42,13 @@ impl Store {
         after: Option<&Expired>,
         most: u32,
     ) -> Result<Vec<Expired>, StoreError> {
-        let mut tx = self.read().await?;
         let sql = "SELECT r.id, r.updated_at, p.targets, r.number FROM remediations r \
                    JOIN plans p ON p.remediation = r.number LEFT JOIN removals x ON x.remediation = r.number \
                    WHERE r.number > $1 AND r.updated_at < $2 AND (x.done IS NULL OR x.done = 0) AND r.status IN \
                    ('completed', 'partially-completed', 'failed', 'rejected', 'expired', 'cancelled', 'nothing-to-do') \
                    ORDER BY r.number LIMIT $3";
         let number = after.map_or(-1, |after| after.number);
-        let rows = tx.rows(sql, &[number.into(), before.into(), most.into()]).await?;
+        let rows = self.rows(sql, &[number.into(), before.into(), most.into()]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Expired {
@@ -102,7 +101,7 @@ impl Store {
     #[boxed]
     pub async fn messages_removed(&self, id: &RemediationId) -> Result<bool, StoreError> {
         let sql = "SELECT x.event FROM remediations r JOIN removals x ON x.remediation = r.number WHERE r.id = $1";
-        Ok(self.read().await?.row(sql, &[id.as_str().into()]).await?.is_some())
+        Ok(self.row(sql, &[id.as_str().into()]).await?.is_some())
     }
 }
 

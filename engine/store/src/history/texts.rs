@@ -40,7 +40,7 @@ impl Store {
     #[boxed]
     pub async fn text(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
         let sql = "SELECT body FROM texts WHERE digest = $1";
-        let row = self.read().await?.row(sql, &[digest.to_string().into()]).await?;
+        let row = self.row(sql, &[digest.to_string().into()]).await?;
         let body = row.map(|row| row.string(0)).transpose()?;
         Ok(body.filter(|body| Digest::of(body.as_bytes()) == *digest))
     }

@@ -52,7 +52,7 @@ impl Store {
                    OR EXISTS (SELECT 1 FROM deliveries WHERE next_at <= $1) \
                    OR EXISTS (SELECT 1 FROM reminders WHERE next_at <= $1) \
                    OR EXISTS (SELECT 1 FROM reporters WHERE next_at <= $1)";
-        Ok(self.read().await?.row(sql, &[now.into()]).await?.is_some())
+        Ok(self.row(sql, &[now.into()]).await?.is_some())
     }
 
     /// Returns changes whose recipients are not resolved yet, oldest first; of one remediation only, if given.
@@ -61,7 +61,7 @@ impl Store {
     pub async fn changes(&self, of: Option<&RemediationId>, most: u32) -> Result<Vec<Change>, StoreError> {
         let sql =
             "SELECT remediation_id, event FROM notices WHERE $1 = '' OR remediation_id = $1 ORDER BY event LIMIT $2";
-        let rows = self.read().await?.rows(sql, &[only(of).into(), most.into()]).await?;
+        let rows = self.rows(sql, &[only(of).into(), most.into()]).await?;
         rows.iter().map(|row| change(row, "notices")).collect()
     }
 
@@ -100,7 +100,7 @@ impl Store {
         // With a limit, the due rows are found by their time; without one, SQLite scans the table by name.
         let sql = "SELECT DISTINCT notifier FROM (SELECT notifier FROM deliveries \
                    WHERE next_at <= $1 AND ($2 = '' OR remediation_id = $2) ORDER BY next_at LIMIT 100000) AS due";
-        let rows = self.read().await?.rows(sql, &[now.into(), only(of).into()]).await?;
+        let rows = self.rows(sql, &[now.into(), only(of).into()]).await?;
         rows.iter().map(|row| row.string(0)).collect()
     }
 

@@ -73,7 +73,7 @@ impl Store {
             "SELECT {COLUMNS}, a.password FROM accounts a JOIN principals p ON p.name = a.principal \
              WHERE a.principal = $1"
         );
-        let Some(row) = self.read().await?.row(sql, &[principal.into()]).await? else { return Ok(None) };
+        let Some(row) = self.row(sql, &[principal.into()]).await? else { return Ok(None) };
         Ok(Some(Account { principal: read(&row)?, password: row.string(6)? }))
     }
 
@@ -81,7 +81,7 @@ impl Store {
     #[tracing::instrument(name = "store.accounts.any", skip_all)]
     #[boxed]
     pub async fn has_accounts(&self) -> Result<bool, StoreError> {
-        Ok(self.read().await?.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
+        Ok(self.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
     }
 
     /// Returns the principal of an identity, with the roles that the provider now reports. A new identity is added; a

@@ -31,7 +31,7 @@ impl Store {
     #[boxed]
     pub async fn locked_until(&self, name: &Digest) -> Result<Timestamp, StoreError> {
         let sql = "SELECT locked_until FROM attempts WHERE name = $1";
-        let row = self.read().await?.row(sql, &[name.to_string().into()]).await?;
+        let row = self.row(sql, &[name.to_string().into()]).await?;
         row.map_or(Ok(Timestamp(0)), |row| row.time(0))
     }
 

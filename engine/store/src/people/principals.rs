@@ -31,7 +31,7 @@ impl Store {
     #[boxed]
     pub async fn principals(&self) -> Result<Vec<Principal>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM principals p ORDER BY p.name");
-        let rows = self.read().await?.rows(sql, &[]).await?;
+        let rows = self.rows(sql, &[]).await?;
         rows.iter().map(read).collect()
     }
 

@@ -25,7 +25,7 @@ impl Store {
         let sql = format!(
             "SELECT {LISTED} FROM saved_searches WHERE owner = $1 OR is_shared = 1 ORDER BY name_key, owner, id"
         );
-        let rows = self.read().await?.rows(sql, &[owner.into()]).await?;
+        let rows = self.rows(sql, &[owner.into()]).await?;
         rows.iter().map(|row| read(row, Inputs::default())).collect()
     }
 

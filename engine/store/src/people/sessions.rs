@@ -126,7 +126,7 @@ impl Store {
              s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
              WHERE s.digest = $1 AND s.seen_at > $2"
         );
-        let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
+        let row = self.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
         let Some(row) = row else { return Ok(None) };
         let earlier = match row.opt_text(11)? {
             Some(_) => Some(digest(&row, 11, "sessions", "earlier")?),

@@ -71,7 +71,7 @@ impl Store {
              JOIN principals p ON p.name = t.principal \
              WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)"
         );
-        let Some(row) = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await? else {
+        let Some(row) = self.row(sql, &[secret.to_string().into(), now.into()]).await? else {
             return Ok(None);
         };
         let mut principal = read(&row)?;
@@ -98,7 +98,7 @@ impl Store {
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let sql = "SELECT principal, label, created_at, expires_at, revoked_at, scope, issued_by FROM tokens \
                    ORDER BY principal, label";
-        let rows = self.read().await?.rows(sql, &[]).await?;
+        let rows = self.rows(sql, &[]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Token {

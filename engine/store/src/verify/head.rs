@@ -45,7 +45,7 @@ impl Store {
     #[tracing::instrument(name = "store.head", skip_all)]
     #[boxed]
     pub async fn head(&self) -> Result<Head, StoreError> {
-        let row = self.read().await?.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
+        let row = self.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
         let Some(row) = row else { return Ok(Head::default()) };
         Ok(Head { seq: row.int(0)?, hash: digest(&row, 1, "events", "hash")? })
     }

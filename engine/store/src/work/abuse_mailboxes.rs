@@ -39,7 +39,7 @@ impl Store {
     pub async fn abuse_mailbox(&self, store: &str, mailbox: &str) -> Result<AbuseMailbox, StoreError> {
         let sql = "SELECT next_at, whole_at, looked_at, failures, trouble, version FROM abuse_mailboxes \
                    WHERE store = $1 AND mailbox = $2";
-        let row = self.read().await?.row(sql, &[store.into(), mailbox.into()]).await?;
+        let row = self.row(sql, &[store.into(), mailbox.into()]).await?;
         let (store, mailbox) = (store.to_owned(), mailbox.to_owned());
         let Some(row) = row else {
             let (next_at, whole_at, looked_at, trouble) = (Timestamp(0), None, None, None);
@@ -111,7 +111,7 @@ impl Store {
         }
         let sql = format!("SELECT fingerprint FROM reports WHERE fingerprint IN {}", places(1, fingerprints.len()));
         let values: Vec<Value<'_>> = fingerprints.iter().map(|one| (*one).into()).collect();
-        self.read().await?.rows(sql, &values).await?.iter().map(|row| row.string(0)).collect()
+        self.rows(sql, &values).await?.iter().map(|row| row.string(0)).collect()
     }
 
     /// Returns how many mails to mailboxes for reports were not counted since then, by reason.
@@ -120,7 +120,7 @@ impl Store {
     pub async fn mails_not_counted(&self, since: Timestamp) -> Result<Vec<(String, i64)>, StoreError> {
         let sql = "SELECT COALESCE(not_counted, kind), COUNT(*) FROM reports \
                    WHERE report_group IS NULL AND source = $1 AND reported_at >= $2 GROUP BY 1 ORDER BY 1";
-        let rows = self.read().await?.rows(sql, &[ReportSource::AbuseMailbox.as_str().into(), since.into()]).await?;
+        let rows = self.rows(sql, &[ReportSource::AbuseMailbox.as_str().into(), since.into()]).await?;
         rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect()
     }
 }

@@ -72,7 +72,7 @@ impl Store {
             values.extend(ids.iter().map(|id| Value::from(id.as_str())));
         }
         turn.push_str(BY_TURN);
-        let Some(turn) = self.read().await?.row(turn, &values).await? else { return Ok(None) };
+        let Some(turn) = self.row(turn, &values).await? else { return Ok(None) };
         let (number, batch) = (turn.int(0)?, small(&turn, 1, "batches", "number")?);
 
         let mut tx = self.write().await?;

@@ -129,7 +129,7 @@ impl Store {
     #[tracing::instrument(name = "store.lanes.reap", skip_all)]
     #[boxed]
     pub async fn reap_lanes(&self, dead: &[String], now: Timestamp) -> Result<u64, StoreError> {
-        let holders = self.read().await?.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
+        let holders = self.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
         let mut reaped = 0;
         for row in holders {
             let node = row.string(0)?;
@@ -149,7 +149,7 @@ impl Store {
     #[boxed]
     pub async fn stores_with_lanes(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let sql = "SELECT store, COUNT(*) FROM work WHERE node IS NULL GROUP BY store ORDER BY store";
-        let rows = self.read().await?.rows(sql, &[]).await?;
+        let rows = self.rows(sql, &[]).await?;
         rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?.unsigned_abs()))).collect()
     }
 
@@ -157,7 +157,7 @@ impl Store {
     #[tracing::instrument(name = "store.lanes.holders", skip_all)]
     #[boxed]
     pub async fn lane_holders(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.read().await?.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
+        let rows = self.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
         rows.iter().map(|row| row.string(0)).collect()
     }
 
@@ -166,7 +166,7 @@ impl Store {
     #[boxed]
     pub async fn lanes_left(&self, id: &RemediationId) -> Result<LanesLeft, StoreError> {
         let sql = "SELECT COUNT(*), COUNT(w.node) FROM work w JOIN remediations r ON r.number = w.remediation WHERE r.id = $1";
-        let row = self.read().await?.row(sql, &[id.as_str().into()]).await?;
+        let row = self.row(sql, &[id.as_str().into()]).await?;
         let count = |column| row.as_ref().map_or(Ok(0), |row| row.int(column));
         Ok(LanesLeft { all: count(0)?.unsigned_abs(), held: count(1)?.unsigned_abs() })
     }
@@ -181,7 +181,7 @@ impl Store {
                    LEFT JOIN batches b ON b.remediation = w.remediation AND b.number = w.batch AND b.finished_at IS NULL \
                    WHERE r.id = $1 AND (l.store IS NULL OR b.number IS NULL OR w.store <> l.store OR w.mailbox <> l.mailbox) \
                    LIMIT 1";
-        match self.read().await?.row(sql, &[id.as_str().into()]).await? {
+        match self.row(sql, &[id.as_str().into()]).await? {
             Some(row) => Err(StoreError::altered(id, format!("work {} is not of its plan", row.int(0)?))),
             None => Ok(()),
         }
@@ -206,7 +206,7 @@ impl Store {
     pub async fn stopped_lanes(&self) -> Result<Vec<RemediationId>, StoreError> {
         let sql = "SELECT r.id FROM batches b JOIN remediations r ON r.number = b.remediation \
                    WHERE b.finished_at IS NULL AND b.stopped = 1";
-        let rows = self.read().await?.rows(sql, &[]).await?;
+        let rows = self.rows(sql, &[]).await?;
         rows.iter()
             .map(|row| row.text(0)?.parse().map_err(|_| StoreError::corrupt("remediations", "id", "of an open batch")))
             .collect()

@@ -33,7 +33,7 @@ impl Store {
         ttl: Duration,
     ) -> Result<Option<(Remediation, Lease)>, StoreError> {
         // Idle nodes poll continuously: they must not take SQLite's write lock for it.
-        if self.read().await?.row(DUE, &[now.into()]).await?.is_none() {
+        if self.row(DUE, &[now.into()]).await?.is_none() {
             return Ok(None);
         }
         let mut tx = self.write().await?;
@@ -68,7 +68,7 @@ impl Store {
     #[boxed]
     pub async fn holder(&self, id: &RemediationId) -> Result<Option<(String, Timestamp)>, StoreError> {
         let sql = "SELECT lease_owner, lease_until FROM remediations WHERE id = $1";
-        let row = self.read().await?.row(sql, &[id.as_str().into()]).await?;
+        let row = self.row(sql, &[id.as_str().into()]).await?;
         let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
         let until = row.time(1)?;
         Ok(row.opt_text(0)?.map(|node| (node.into_owned(), until)))

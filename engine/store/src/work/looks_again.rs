@@ -33,7 +33,7 @@ impl Store {
                    JOIN approvals a ON a.remediation_id = r.id LEFT JOIN looked_again l ON l.remediation_id = r.id \
                    WHERE r.status = 'pending-approval' AND a.asked_at <= $2 AND COALESCE(l.next_at, 0) <= $1 \
                    ORDER BY COALESCE(l.next_at, a.asked_at), r.number LIMIT $3";
-        let rows = self.read().await?.rows(sql, &[now.into(), now.minus(every).into(), DUE.into()]).await?;
+        let rows = self.rows(sql, &[now.into(), now.minus(every).into(), DUE.into()]).await?;
         rows.iter().map(|row| Ok(LookAgain { remediation: state(row, 1)?, version: row.int(2)? })).collect()
     }
 
@@ -92,7 +92,7 @@ impl Store {
         let sql = "SELECT remediation_id, looked FROM looked_again \
                    WHERE remediation_id = $1 AND digest = $2 AND looked IS NOT NULL";
         let values = [remediation.id.as_str().into(), plan.digest.to_string().into()];
-        let row = self.read().await?.row(sql, &values).await?;
+        let row = self.row(sql, &values).await?;
         row.map(|row| parse(&row, 1, "looked_again", "looked")).transpose()
     }
 }

@@ -38,7 +38,7 @@ impl Store {
     #[tracing::instrument(name = "store.nodes", skip_all)]
     #[boxed]
     pub async fn nodes(&self) -> Result<Vec<KnownNode>, StoreError> {
-        let rows = self.read().await?.rows("SELECT id, alive_until, setup FROM nodes ORDER BY id", &[]).await?;
+        let rows = self.rows("SELECT id, alive_until, setup FROM nodes ORDER BY id", &[]).await?;
         let node = |row: &Row| {
             let setup = row.opt_text(2)?.and_then(|text| serde_json::from_str(&text).ok());
             Ok(KnownNode { name: row.string(0)?, alive_until: row.time(1)?, setup })
@@ -54,7 +54,7 @@ impl Store {
         let sql = "SELECT id FROM nodes n WHERE alive_until < $1 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.node = n.id) \
                    ORDER BY id LIMIT $2";
         // Read before anything is locked: usually there is nothing to remove.
-        let silent = self.read().await?.rows(sql, &[before.into(), FORGOTTEN.into()]).await?;
+        let silent = self.rows(sql, &[before.into(), FORGOTTEN.into()]).await?;
         if silent.is_empty() {
             return Ok(0);
         }

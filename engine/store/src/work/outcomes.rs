@@ -90,7 +90,7 @@ impl Store {
         let sql = "SELECT o.kind, COUNT(*) FROM outcomes o JOIN remediations r ON r.number = o.remediation \
                    WHERE r.id = $1 AND o.batch = $2 GROUP BY o.kind";
         let id = &remediation.id;
-        for row in self.read().await?.rows(sql, &[id.as_str().into(), batch.into()]).await? {
+        for row in self.rows(sql, &[id.as_str().into(), batch.into()]).await? {
             let kind = row.text(0)?.parse().map_err(|_| StoreError::corrupt("outcomes", "kind", id))?;
             remediation.counts.record(kind, row.int(1)?.unsigned_abs());
         }

@@ -121,7 +121,7 @@ impl Store {
     pub async fn timers_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM schedules WHERE next_at <= $1) \
                    OR EXISTS (SELECT 1 FROM sweeps WHERE next_at <= $1)";
-        Ok(self.read().await?.row(sql, &[now.into()]).await?.is_some())
+        Ok(self.row(sql, &[now.into()]).await?.is_some())
     }
 
     /// Returns every schedule, by name.
@@ -137,7 +137,7 @@ impl Store {
     #[boxed]
     pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Result<Schedule, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM schedules WHERE next_at <= $1 ORDER BY next_at, name LIMIT $2");
-        Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
+        Ok(self.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
     }
 
     /// Makes the table match the playbooks. `kept` are names whose playbooks currently have errors: these rows do not
@@ -189,7 +189,7 @@ impl Store {
     pub async fn open_runs(&self, name: &str) -> Result<Vec<RemediationId>, StoreError> {
         let sql = "SELECT r.id, r.status FROM slots s JOIN remediations r ON r.id = s.remediation_id \
                    WHERE s.schedule = $1 AND s.remediation_id IS NOT NULL ORDER BY s.fire_at DESC LIMIT $2";
-        let rows = self.read().await?.rows(sql, &[name.into(), OPEN_RUNS.into()]).await?;
+        let rows = self.rows(sql, &[name.into(), OPEN_RUNS.into()]).await?;
         let mut open = Vec::new();
         for row in rows {
             let id = row.string(0)?;
@@ -308,7 +308,7 @@ impl Store {
         let sql = "SELECT s.remediation_id, s.fire_at, s.last_at, s.slots, r.state, s.reason, s.detail, s.decided_at \
                    FROM slots s LEFT JOIN remediations r ON r.id = s.remediation_id \
                    WHERE s.schedule = $1 ORDER BY s.fire_at DESC LIMIT $2";
-        let rows = self.read().await?.rows(sql, &[name.into(), most.into()]).await?;
+        let rows = self.rows(sql, &[name.into(), most.into()]).await?;
         let corrupt = |column| StoreError::corrupt("slots", column, name);
         rows.iter()
             .map(|row| {

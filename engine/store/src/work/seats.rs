@@ -62,7 +62,7 @@ impl Store {
     #[boxed]
     pub async fn hold_store(&self, store: &str, until: Timestamp) -> Result<(), StoreError> {
         let sql = "SELECT 1 FROM store_limits WHERE store = $1 AND held_until >= $2";
-        if self.read().await?.row(sql, &[store.into(), until.into()]).await?.is_some() {
+        if self.row(sql, &[store.into(), until.into()]).await?.is_some() {
             return Ok(());
         }
         let mut tx = self.write().await?;
@@ -76,7 +76,7 @@ impl Store {
     #[tracing::instrument(name = "store.seats.holders", skip_all, fields(store = store))]
     #[boxed]
     pub async fn seat_holders(&self, store: &str) -> Result<Vec<String>, StoreError> {
-        let rows = self.read().await?.rows("SELECT node FROM seats WHERE store = $1", &[store.into()]).await?;
+        let rows = self.rows("SELECT node FROM seats WHERE store = $1", &[store.into()]).await?;
         rows.iter().map(|row| row.string(0)).collect()
     }
 

@@ -41,7 +41,7 @@ impl Store {
     #[boxed]
     pub async fn due_sweeps(&self, now: Timestamp) -> Result<Vec<Result<SweepState, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at <= $1 ORDER BY next_at, first_id LIMIT $2");
-        Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
+        Ok(self.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
     }
 
     /// Returns the sweeps that have not ended, next look first.
@@ -49,7 +49,7 @@ impl Store {
     #[boxed]
     pub async fn sweeps(&self, most: u32) -> Result<Vec<SweepState>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at IS NOT NULL ORDER BY next_at, first_id LIMIT $1");
-        self.read().await?.rows(sql, &[most.into()]).await?.iter().map(read).collect()
+        self.rows(sql, &[most.into()]).await?.iter().map(read).collect()
     }
 
     /// Returns the sweep of a first remediation, if it has one.
@@ -57,7 +57,7 @@ impl Store {
     #[boxed]
     pub async fn sweep(&self, first: &RemediationId) -> Result<Option<SweepState>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE first_id = $1");
-        self.read().await?.row(sql, &[first.as_str().into()]).await?.as_ref().map(read).transpose()
+        self.row(sql, &[first.as_str().into()]).await?.as_ref().map(read).transpose()
     }
 
     /// Returns the follow-ups of a first remediation, oldest first.
@@ -66,7 +66,7 @@ impl Store {
     pub async fn follow_ups(&self, first: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
         let sql = "SELECT r.id, r.state FROM follow_ups f JOIN remediations r ON r.id = f.remediation_id \
                    WHERE f.first_id = $1 ORDER BY f.filed_at, r.number";
-        let rows = self.read().await?.rows(sql, &[first.as_str().into()]).await?;
+        let rows = self.rows(sql, &[first.as_str().into()]).await?;
         rows.iter().map(|row| state(row, 1)).collect()
     }
 
