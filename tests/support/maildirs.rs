@@ -22,6 +22,18 @@ const SERIALS_OF_A_MAILBOX: u64 = 1_000_000;
 /// Keywords of a folder, in the order of the letters a, b, ... in file names.
 const KEYWORDS: [&str; 2] = ["$Forwarded", "Kunde"];
 
+/// The folders that the messages of a mailbox are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Places {
+    /// The inbox, junk, trash and one custom folder.
+    #[default]
+    Usual,
+    /// The inbox alone.
+    Inbox,
+    /// So many folders beside an empty inbox, in turn.
+    Folders(usize),
+}
+
 /// What to write.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -35,6 +47,8 @@ pub struct Options {
     pub decoys: usize,
     /// The number of messages that a substring search finds as well.
     pub traps: usize,
+    /// The folders of the messages.
+    pub places: Places,
     /// Custom folders; each mailbox has one of them.
     pub custom: Vec<String>,
     /// Empty folders that each mailbox has in addition.
@@ -55,6 +69,7 @@ impl Default for Options {
             campaign: 20,
             decoys: 10,
             traps: 5,
+            places: Places::Usual,
             custom: ["Archive/2026", "Projekte/Zürich", "Kunden & Co"].map(str::to_owned).to_vec(),
             empty: Vec::new(),
             seed: 1,
@@ -236,8 +251,13 @@ fn write_mailbox(root: &Path, options: &Options, number: usize, kinds: &[Kind]) 
     let mut random = Random::new(seed);
     let mut generator = Generator::new(seed, options.now).numbered_from(number as u64 * SERIALS_OF_A_MAILBOX);
     let custom = random.pick(&options.custom).clone();
+    let more: Vec<String> = match options.places {
+        Places::Usual => vec!["Junk".to_owned(), "Trash".to_owned(), custom.clone()],
+        Places::Inbox => Vec::new(),
+        Places::Folders(count) => (1..=count).map(|number| format!("Folder {number}")).collect(),
+    };
 
-    for folder in ["INBOX", "Junk", "Trash", &custom].into_iter().chain(options.empty.iter().map(String::as_str)) {
+    for folder in ["INBOX"].into_iter().chain(more.iter().chain(&options.empty).map(String::as_str)) {
         let folder_path = path.join(disk_name(folder));
         for part in ["cur", "new", "tmp"] {
             fs::create_dir_all(folder_path.join(part))?;
@@ -258,10 +278,12 @@ fn write_mailbox(root: &Path, options: &Options, number: usize, kinds: &[Kind]) 
     for (at, kind) in kinds.iter().enumerate() {
         let mail = generator.message(*kind, &mailbox);
         let shares = if *kind == Kind::Ordinary { [60, 65, 75] } else { [55, 70, 85] };
-        let folder = match random.below(100) {
-            below if below < shares[0] => "INBOX",
-            below if below < shares[1] => "Junk",
-            below if below < shares[2] => "Trash",
+        let folder = match (random.below(100), options.places) {
+            (_, Places::Inbox) => "INBOX",
+            (_, Places::Folders(count)) => &more[at % count],
+            (below, _) if below < shares[0] => "INBOX",
+            (below, _) if below < shares[1] => "Junk",
+            (below, _) if below < shares[2] => "Trash",
             _ => &custom,
         };
         let flags = flags(&mut random);

@@ -12,8 +12,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::dovecot::{self, ADMIN, ADMIN_PASSWORD, Dovecot, Folders, Owner};
 use super::mail::Kind;
-use super::maildirs::{self, Snapshot};
-use super::table::{check, say};
+use super::maildirs::{self, Places, Snapshot};
+use super::table::{check, most_memory, say};
 
 /// An empty folder that every mailbox has.
 pub(super) const EMPTY_FOLDER: &str = "Removed";
@@ -83,6 +83,7 @@ impl Setup {
                     decoys: size.campaign / 10,
                     // The peers support only substring searches.
                     traps: 0,
+                    places: Places::Usual,
                     custom: vec!["Archive/2026".to_owned()],
                     empty: vec![EMPTY_FOLDER.to_owned()],
                     seed: 2026,
@@ -117,11 +118,6 @@ impl Setup {
         more: &str,
     ) -> Result<PathBuf, Box<dyn Error>> {
         let folder = self.scratch.path().join("clawback");
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        let binary = target()?.join("release/clawback");
-        check(Command::new(&binary).arg("init").arg(&folder))?;
         let store = format!(
             r#"
 [stores.corp]
@@ -134,8 +130,7 @@ limits = {{ connections = 16, idle-connections = 16 }}
             ip = address.ip(),
             port = address.port(),
         );
-        let config = folder.join("clawback.toml");
-        fs::write(&config, format!("{}{store}", fs::read_to_string(&config)?))?;
+        let binary = new_site(&folder, &store)?;
         fs::write(folder.join("mailboxes.txt"), (1..=mailboxes).map(dovecot::user).collect::<Vec<_>>().join("\n"))?;
         let password = folder.join("imap.password");
         fs::write(&password, ADMIN_PASSWORD)?;
@@ -186,6 +181,19 @@ limits = {{ connections = 16, idle-connections = 16 }}
     }
 }
 
+/// Creates a site of Clawback in this folder, in place of an earlier one, with this store in its configuration. Returns
+/// the program.
+pub(super) fn new_site(folder: &Path, store: &str) -> Result<PathBuf, Box<dyn Error>> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    let binary = target()?.join("release/clawback");
+    check(Command::new(&binary).arg("init").arg(folder))?;
+    let config = folder.join("clawback.toml");
+    fs::write(&config, format!("{}{store}", fs::read_to_string(&config)?))?;
+    Ok(binary)
+}
+
 /// Builds Clawback, optimised.
 pub(super) fn build() -> Result<(), Box<dyn Error>> {
     say("building clawback (release)");
@@ -198,9 +206,7 @@ pub(super) struct Worker(Child);
 impl Worker {
     /// Returns the most memory that the process has had, in bytes.
     pub(super) fn most_memory(&self) -> Result<u64, Box<dyn Error>> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("/proc has no VmHWM")?;
-        Ok(most.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+        Ok(most_memory(self.0.id()).ok_or("/proc has no VmHWM")?)
     }
 }
 

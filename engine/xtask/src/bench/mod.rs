@@ -12,6 +12,7 @@ mod flood;
 mod history;
 mod imap;
 mod likeness;
+mod maildir;
 mod nodes;
 mod peers;
 mod raw_imap;
@@ -59,6 +60,8 @@ pub(crate) enum Bench {
     Filter(filter::Options),
     /// Which changed copies of a message are found in the sandbox, and which other mails are taken for copies.
     Likeness(likeness::Options),
+    /// Large Maildirs: many messages in a folder, many folders, many mailboxes, beside `doveadm search` and `grep -rl`.
+    Maildir(maildir::Options),
     /// Many nodes on one database and one store that throttles.
     Nodes(nodes::Options),
     /// The engine compared with other durable queues: apalis, Graphile Worker, DBOS.
@@ -83,6 +86,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
         Bench::Filter(options) => filter::run(options),
         Bench::Flood(options) => flood::run(options),
         Bench::Likeness(options) => likeness::run(options),
+        Bench::Maildir(options) => maildir::run(options),
         Bench::Nodes(options) => nodes::run(options),
         Bench::Peers(options) => peers::run(options),
         Bench::History(options) => history::run(options),

@@ -1,8 +1,14 @@
 //! What benchmarks share: running programs and printing a table.
 
 use std::error::Error;
+use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the memory of a program is read.
+const MEASURED_EVERY: Duration = Duration::from_millis(2);
 
 /// One line of a table.
 pub(super) struct Row {
@@ -50,6 +56,49 @@ pub(super) fn check(command: &mut Command) -> Result<(), Box<dyn Error>> {
     }
     let words = String::from_utf8_lossy(&output.stderr);
     Err(format!("{} ended with {}: {}", command.get_program().to_string_lossy(), output.status, words.trim()).into())
+}
+
+/// What a program took and wrote.
+pub(super) struct Ran {
+    pub(super) took: Duration,
+    /// The most memory that it had, in bytes.
+    pub(super) memory: u64,
+    pub(super) output: Vec<u8>,
+}
+
+/// Runs a command and measures it. A command that finds nothing may end with status 1.
+pub(super) fn measured(command: &mut Command) -> Result<Ran, Box<dyn Error>> {
+    let (mut output, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?);
+    let started = Instant::now();
+    let mut child = command.spawn()?;
+    let mut memory = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        memory = most_memory(child.id()).unwrap_or(0).max(memory);
+        thread::sleep(MEASURED_EVERY);
+    };
+    let took = started.elapsed();
+    let text = |file: &mut fs::File| -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    if !matches!(status.code(), Some(0 | 1)) {
+        let (program, words) = (command.get_program().to_string_lossy(), text(&mut errors)?);
+        return Err(format!("{program} ended with {status}: {}", String::from_utf8_lossy(&words).trim()).into());
+    }
+    Ok(Ran { took, memory, output: text(&mut output)? })
+}
+
+/// Returns the most memory that a process that runs has had, in bytes.
+pub(super) fn most_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(most.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
 #[expect(clippy::print_stderr, reason = "progress")]
