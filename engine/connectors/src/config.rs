@@ -306,7 +306,7 @@ pub struct StoreLimits {
     /// The most calls on the store per second, over all nodes; `None` means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
-    /// The memory of one call, in MiB; 64 by default. A Maildir folder of 250,000 files needs more.
+    /// The memory of one call, in MiB; 64 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
     /// The time-out of one call, everything included.

@@ -90,7 +90,8 @@ fn at_their_locators<H: Folder + Host>(
     for folder in folders {
         let Some(wanted) = by_dir.get(folder.dir.as_str()) else { continue };
         // A folder that cannot be listed is reported if its messages are not found.
-        let Ok(index) = mailbox.files(folder) else { continue };
+        let uniques: Vec<&str> = wanted.iter().map(|(_, unique)| *unique).collect();
+        let Ok(index) = mailbox.named(folder, &uniques) else { continue };
         let there: Vec<(usize, &File)> =
             wanted.iter().filter_map(|(at, unique)| index.get(*unique).map(|file| (*at, file))).collect();
         let files: Vec<&File> = there.iter().map(|(_, file)| *file).collect();
@@ -192,7 +193,7 @@ fn renamed_once<H: Folder + Host>(
     for _ in 0..2 {
         match act(&mailbox.path(&found.folder, &file), &file) {
             Ok(()) => return Ok(Ok(file)),
-            Err(FolderError::NotFound) => match mailbox.files(&found.folder)?.remove(name::unique(&file.name)) {
+            Err(FolderError::NotFound) => match mailbox.named(&found.folder, &[file.unique()])?.remove(file.unique()) {
                 Some(fresh) => file = fresh,
                 None => break,
             },

@@ -17,7 +17,7 @@ use crate::{
     find::{find, reference},
     head::head,
     name, ready, search,
-    tree::{Mailbox, NOT_FOLLOWED, refused},
+    tree::{Mailbox, NOT_FOLLOWED, WINDOW, refused},
 };
 
 /// The connector, on top of its host's grants.
@@ -40,20 +40,33 @@ impl<H: Folder + Host> Connector for Maildir<H> {
     }
 
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
-        let entries = self.host.list("").map_err(|error| refused("the granted directory", error))?;
-        let (mut mailboxes, mut gaps) = (Vec::new(), Vec::new());
-        for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')) {
-            match entry.kind {
-                EntryKind::Dir => mailboxes.push(entry.name),
-                EntryKind::Other if cursor.is_none() => {
+        let most = page::size(most, usize::MAX);
+        let (mut mailboxes, mut gaps) = (Vec::<String>::new(), Vec::new());
+        let mut after = cursor.unwrap_or_default().to_owned();
+        // One more than the page has, which tells whether there is another page.
+        let window = u32::try_from(most).map_or(WINDOW, |most| WINDOW.min(most.saturating_add(1)));
+        loop {
+            let listed = self.host.list_after("", &after, window);
+            let entries = listed.map_err(|error| refused("the granted directory", error))?;
+            let is_end = entries.len() < window as usize;
+            for entry in entries {
+                after.clone_from(&entry.name);
+                if entry.name.starts_with('.') || entry.kind == EntryKind::File {
+                    continue;
+                }
+                if mailboxes.len() == most {
+                    return Ok(MailboxPage { next: mailboxes.last().cloned(), mailboxes, gaps });
+                }
+                if entry.kind == EntryKind::Dir {
+                    mailboxes.push(entry.name);
+                } else {
                     gaps.push(Gap { folder: String::new(), item: entry.name, reason: NOT_FOLLOWED.to_owned() });
                 }
-                EntryKind::Other | EntryKind::File => {}
+            }
+            if is_end {
+                return Ok(MailboxPage { mailboxes, next: None, gaps });
             }
         }
-        mailboxes.sort_unstable();
-        let (mailboxes, next) = page::after(mailboxes, String::as_str, cursor, most);
-        Ok(MailboxPage { mailboxes, next, gaps })
     }
 
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {

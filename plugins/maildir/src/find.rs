@@ -30,24 +30,22 @@ pub(crate) fn find<H: Folder + Host>(
     refs: &[&MessageRef],
 ) -> Result<Places, Error> {
     let mut places = Places { of: vec![Vec::new(); refs.len()], closed: None };
-    let mut indexes: Vec<(&MailFolder, HashMap<String, File>)> = Vec::with_capacity(folders.len());
+    let uniques: Vec<&str> = refs.iter().map(|wanted| unique_of(&wanted.locator)).collect();
     for folder in folders {
-        match mailbox.files(folder) {
-            Ok(files) => indexes.push((folder, files)),
-            Err(error) => places.closed = Some(error),
-        }
-    }
-    for (folder, index) in &indexes {
-        let named: Vec<(usize, &File)> = refs
-            .iter()
-            .enumerate()
-            .filter_map(|(at, wanted)| index.get(wanted.locator.rsplit('/').next()?).map(|file| (at, file)))
-            .collect();
+        let index = match mailbox.named(folder, &uniques) {
+            Ok(index) => index,
+            Err(error) => {
+                places.closed = Some(error);
+                continue;
+            }
+        };
+        let named: Vec<(usize, &File)> =
+            uniques.iter().enumerate().filter_map(|(at, unique)| index.get(*unique).map(|file| (at, file))).collect();
         let files: Vec<&File> = named.iter().map(|(_, file)| *file).collect();
         heads(mailbox, folder, &files, &mut |number, head| {
             let (at, file) = named[number];
             if places.look(folder, file, head).is_some_and(|head| is_same(refs[at], &head, file)) {
-                places.of[at].push(((*folder).clone(), file.clone()));
+                places.of[at].push((folder.clone(), file.clone()));
             }
             true
         })?;
@@ -61,19 +59,35 @@ pub(crate) fn find<H: Folder + Host>(
     if missing.is_empty() {
         return Ok(places);
     }
-    for (folder, index) in &indexes {
-        let files: Vec<&File> = index.values().collect();
-        heads(mailbox, folder, &files, &mut |number, head| {
-            if let Some(head) = places.look(folder, files[number], head) {
-                let both = Fingerprints::of(&head, files[number].size);
-                for at in both.all().into_iter().filter_map(|one| missing.get(one)).flatten() {
-                    places.of[*at].push(((*folder).clone(), files[number].clone()));
+    for folder in folders {
+        let mut from = Some(String::new());
+        while let Some(after) = from {
+            let window = match mailbox.window(folder, &after) {
+                Ok(window) => window,
+                Err(error) => {
+                    places.closed = Some(error);
+                    break;
                 }
-            }
-            true
-        })?;
+            };
+            let files: Vec<&File> = window.files.iter().collect();
+            heads(mailbox, folder, &files, &mut |number, head| {
+                if let Some(head) = places.look(folder, files[number], head) {
+                    let both = Fingerprints::of(&head, files[number].size);
+                    for at in both.all().into_iter().filter_map(|one| missing.get(one)).flatten() {
+                        places.of[*at].push((folder.clone(), files[number].clone()));
+                    }
+                }
+                true
+            })?;
+            from = window.next;
+        }
     }
     Ok(places)
+}
+
+/// Returns the unique name in a locator.
+fn unique_of(locator: &str) -> &str {
+    locator.rsplit('/').next().unwrap_or_default()
 }
 
 impl Places {

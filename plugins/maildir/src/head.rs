@@ -46,19 +46,21 @@ pub(crate) fn heads<H: Folder + Host>(
     files: &[&File],
     each: &mut dyn FnMut(usize, Head) -> bool,
 ) -> Result<(), Error> {
-    let mut index = None;
     for (first, batch) in files.chunks(BATCH).enumerate() {
         let paths: Vec<String> = batch.iter().map(|file| mailbox.path(folder, file)).collect();
         let read = mailbox.host.read_heads(&paths, HEAD).map_err(|error| refused("a message", error))?;
+        let mut now = None;
         for (at, (file, head)) in batch.iter().zip(read).enumerate() {
             let mut head = whole(mailbox, &paths[at], head);
             // A flag changed concurrently: the name is another, but its unique part is not.
             if head == Head::Gone {
-                let fresh = match &index {
-                    Some(index) => index,
-                    None => index.insert(mailbox.files(folder)?),
+                let fresh = match &now {
+                    Some(now) => now,
+                    None => {
+                        now.insert(mailbox.named(folder, &batch.iter().map(|file| file.unique()).collect::<Vec<_>>())?)
+                    }
                 };
-                if let Some(file) = fresh.get(crate::name::unique(&file.name)) {
+                if let Some(file) = fresh.get(file.unique()) {
                     let path = mailbox.path(folder, file);
                     head = whole(mailbox, &path, mailbox.host.read(&path, 0, HEAD));
                 }

@@ -16,8 +16,12 @@ use crate::{
     tree::{File, MailFolder, Mailbox, NOT_FOLLOWED, locator, refused},
 };
 
-/// The most heads that are read for one page, so that a call on a huge mailbox with few hits ends in time.
+/// The heads after which a page may end, so that a call on a huge mailbox with few hits ends in time: where reading them
+/// took this long, in microseconds. Otherwise it goes on, as every page passes over the names of the folder anew.
 const HEADS_A_PAGE: usize = 20_000;
+const LONG: i64 = 4_000_000;
+/// The most entries that are listed for one page. Messages of another time are only listed.
+const LISTED_A_PAGE: usize = 100_000;
 /// The most bytes of long headers that are read for one page, for the same reason.
 const LONG_BYTES_A_PAGE: usize = 32 * 1024 * 1024;
 /// The most bytes that are read of a message for attachment names.
@@ -33,12 +37,16 @@ struct Page<'q> {
     most: usize,
     messages: Vec<Message>,
     budget: Budget,
+    /// When it was begun, the entries that were listed since, and the heads that were read.
+    begun_at: i64,
+    listed: usize,
+    heads: usize,
     /// The bytes of long headers that were read.
     long_bytes: usize,
     gaps: Gaps,
 }
 
-/// Returns one page. The cursor is the locator of the last message that was checked.
+/// Returns one page. The cursor is the directory and the name of the last file that was checked.
 pub(crate) fn search<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     query: &Query,
@@ -47,63 +55,93 @@ pub(crate) fn search<H: Folder + Host>(
 ) -> Result<MessagePage, Error> {
     let after = page::resume(cursor, |cursor| cursor.rsplit_once('/'))?;
     let most = page::size(most, usize::MAX);
-    let mut page =
-        Page { query, most, messages: Vec::new(), budget: Budget::default(), long_bytes: 0, gaps: Gaps::default() };
+    let mut page = Page::new(query, most, mailbox.host.now());
     let folders = mailbox.folders()?;
     if cursor.is_none() {
         page.gaps.extend(folders.gaps);
     }
-    let mut looked = 0;
     for folder in folders.all {
         let from = match after {
             Some((dir, _)) if folder.dir.as_str() < dir => continue,
-            Some((dir, unique)) if folder.dir == dir => unique,
+            Some((dir, name)) if folder.dir == dir => name,
             _ => "",
         };
         if !place::is_wanted(query, folder.location.kind, &folder.location.path) {
             continue;
         }
-        let (files, others) = match mailbox.listing(&folder) {
-            Ok(listing) => listing,
-            Err(Error::Denied(why) | Error::Transient(why) | Error::Permanent(why)) => {
-                page.gaps.folder(&folder.location.path, why);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        if from.is_empty() {
-            for name in &others {
-                page.gaps.item(&folder.location.path, name, NOT_FOLLOWED);
-            }
-        }
-        let mut files: Vec<(String, File)> = files
-            .into_iter()
-            .filter(|(unique, file)| unique.as_str() > from && matching::is_in_time(query, file.modified))
-            .collect();
-        files.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        for batch in files.chunks(BATCH) {
-            let read: Vec<&File> = batch.iter().map(|(_, file)| file).collect();
-            let mut full = None;
-            heads(mailbox, &folder, &read, &mut |at, head| {
-                let (unique, file) = &batch[at];
-                if !page.look(mailbox, &folder, unique, file, head) {
-                    full = Some(locator(&folder, unique));
-                }
-                full.is_none()
-            })?;
-            looked += batch.len();
-            if let (None, true, Some((unique, _))) = (&full, looked >= HEADS_A_PAGE, batch.last()) {
-                full = Some(locator(&folder, unique));
-            }
-            if full.is_some() {
-                return Ok(page.end(full));
-            }
+        if let Some(last) = page.folder(mailbox, &folder, from)? {
+            return Ok(page.end(Some(locator(&folder, &last))));
         }
     }
     Ok(page.end(None))
 }
 
-impl Page<'_> {
+impl<'q> Page<'q> {
+    fn new(query: &'q Query, most: usize, begun_at: i64) -> Self {
+        let (budget, gaps) = (Budget::default(), Gaps::default());
+        Self { query, most, messages: Vec::new(), budget, begun_at, listed: 0, heads: 0, long_bytes: 0, gaps }
+    }
+
+    /// Checks the messages of one folder after this name, a part at a time. Returns the name at which the page ends, if it
+    /// ends before the folder.
+    fn folder<H: Folder + Host>(
+        &mut self,
+        mailbox: &Mailbox<'_, H>,
+        folder: &MailFolder,
+        from: &str,
+    ) -> Result<Option<String>, Error> {
+        let mut from = from.to_owned();
+        loop {
+            let window = match mailbox.window(folder, &from) {
+                Ok(window) => window,
+                Err(Error::Denied(why) | Error::Transient(why) | Error::Permanent(why)) => {
+                    self.gaps.folder(&folder.location.path, why);
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let last = self.files(mailbox, folder, &window.files)?;
+            let is_seen = |name: &&String| last.as_ref().is_none_or(|last| *name <= last);
+            for name in window.others.iter().filter(is_seen) {
+                self.gaps.item(&folder.location.path, name, NOT_FOLLOWED);
+            }
+            self.listed += window.listed;
+            match (last, window.next) {
+                (Some(last), _) => return Ok(Some(last)),
+                (None, Some(next)) if self.listed >= LISTED_A_PAGE => return Ok(Some(next)),
+                (None, Some(next)) => from = next,
+                (None, None) => return Ok(None),
+            }
+        }
+    }
+
+    /// Checks these files. Returns the name of the last one, if the page ends with it.
+    fn files<H: Folder + Host>(
+        &mut self,
+        mailbox: &Mailbox<'_, H>,
+        folder: &MailFolder,
+        files: &[File],
+    ) -> Result<Option<String>, Error> {
+        let in_time: Vec<&File> = files.iter().filter(|file| matching::is_in_time(self.query, file.modified)).collect();
+        for batch in in_time.chunks(BATCH) {
+            let mut last = None;
+            heads(mailbox, folder, batch, &mut |at, head| {
+                if !self.look(mailbox, folder, batch[at], head) {
+                    last = Some(batch[at].name.clone());
+                }
+                last.is_none()
+            })?;
+            self.heads += batch.len();
+            if self.heads >= HEADS_A_PAGE && mailbox.host.now().saturating_sub(self.begun_at) >= LONG {
+                last = last.or_else(|| batch.last().map(|file| file.name.clone()));
+            }
+            if last.is_some() {
+                return Ok(last);
+            }
+        }
+        Ok(None)
+    }
+
     fn end(self, next: Option<String>) -> MessagePage {
         MessagePage { messages: self.messages, next, gaps: self.gaps.into_list() }
     }
@@ -113,7 +151,6 @@ impl Page<'_> {
         &mut self,
         mailbox: &Mailbox<'_, H>,
         folder: &MailFolder,
-        unique: &str,
         file: &File,
         head: Head,
     ) -> bool {
@@ -133,7 +170,7 @@ impl Page<'_> {
         }
         self.long_bytes += head.len().saturating_sub(HEAD as usize);
         let goes_on = self.long_bytes < LONG_BYTES_A_PAGE;
-        let hit = hit(self.query, folder, unique, file, &head);
+        let hit = hit(self.query, folder, file, &head);
         drop(head);
         let Some(mut message) = hit else {
             if is_start {
@@ -176,9 +213,12 @@ impl Page<'_> {
     }
 }
 
-fn hit(query: &Query, folder: &MailFolder, unique: &str, file: &File, head: &[u8]) -> Option<Message> {
+fn hit(query: &Query, folder: &MailFolder, file: &File, head: &[u8]) -> Option<Message> {
+    if !matching::may_match(query, head) {
+        return None;
+    }
     let stored = header::Stored {
-        locator: locator(folder, unique),
+        locator: locator(folder, file.unique()),
         location: folder.location.clone(),
         received_at: file.modified,
         size: file.size,

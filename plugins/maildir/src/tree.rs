@@ -1,6 +1,6 @@
 //! The folders of one mailbox and their files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clawback_connector_sdk::{
     host::{Entry, EntryKind, Folder, FolderError, Host},
@@ -19,6 +19,11 @@ pub(crate) const NOT_FOLLOWED: &str = "it is a link or a special file, which is 
 const DEEPEST: usize = 12;
 /// The most directories that are searched for folders.
 const MOST: usize = 20_000;
+/// The most files of `new`, and of `cur`, that are listed at once.
+pub(crate) const WINDOW: u32 = 50_000;
+/// The directories of messages. `new` before `cur`: a message moves from the one to the other, so this order never misses
+/// it.
+const SUBS: [&str; 2] = ["new", "cur"];
 
 /// An existing mailbox.
 pub(crate) struct Mailbox<'h, H> {
@@ -56,6 +61,26 @@ pub(crate) struct File {
     pub(crate) size: u64,
     /// Microseconds since 1970-01-01 UTC; mail servers show it as the time of receipt.
     pub(crate) modified: i64,
+}
+
+/// A part of the files of a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    /// The messages, by name.
+    pub(crate) files: Vec<File>,
+    /// The names that are not files, in order.
+    pub(crate) others: Vec<String>,
+    /// How many entries were listed.
+    pub(crate) listed: usize,
+    /// The name after which the next part begins, if there is one.
+    pub(crate) next: Option<String>,
+}
+
+impl File {
+    /// Returns the part of the name that stays when flags change.
+    pub(crate) fn unique(&self) -> &str {
+        name::unique(&self.name)
+    }
 }
 
 impl<'h, H: Folder + Host> Mailbox<'h, H> {
@@ -194,34 +219,59 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         Ok(())
     }
 
-    /// Returns the messages of one folder by the unique part of their names; empty for a folder that is gone.
-    pub(crate) fn files(&self, folder: &MailFolder) -> Result<HashMap<String, File>, Error> {
-        Ok(self.listing(folder)?.0)
-    }
-
-    /// Returns the messages, and the names among them that are not files.
-    pub(crate) fn listing(&self, folder: &MailFolder) -> Result<(HashMap<String, File>, Vec<String>), Error> {
-        let (mut files, mut others) = (HashMap::new(), Vec::new());
-        // `new` before `cur`: a message moves from the one to the other, so this order never misses it.
-        for sub in ["new", "cur"] {
-            let entries = match self.host.list(&format!("{}/{sub}", self.dir(folder))) {
-                Ok(entries) => entries,
-                Err(FolderError::NotFound) => continue,
-                Err(error) => return Err(refused(&format!("folder `{}`", folder.location.path), error)),
-            };
-            for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')) {
-                match entry.kind {
-                    EntryKind::File => {
-                        let unique = name::unique(&entry.name).to_owned();
-                        let file = File { sub, name: entry.name, size: entry.size, modified: entry.modified };
-                        files.insert(unique, file);
-                    }
-                    EntryKind::Other => others.push(entry.name),
-                    EntryKind::Dir => {}
-                }
+    /// Returns the messages of one folder with these unique names; none for a folder that is gone.
+    pub(crate) fn named(&self, folder: &MailFolder, uniques: &[&str]) -> Result<HashMap<String, File>, Error> {
+        let starts: Vec<String> = uniques.iter().map(|unique| (*unique).to_owned()).collect();
+        let wanted: HashSet<&str> = uniques.iter().copied().collect();
+        let mut files = HashMap::new();
+        for sub in SUBS {
+            let found = there(folder, self.host.list_named(&format!("{}/{sub}", self.dir(folder)), &starts))?;
+            let found = found.into_iter().filter(|entry| is_message(entry) && entry.kind == EntryKind::File);
+            // A longer name may begin with a wanted one.
+            for file in found.map(|entry| file(sub, entry)).filter(|file| wanted.contains(file.unique())) {
+                files.insert(file.unique().to_owned(), file);
             }
         }
-        Ok((files, others))
+        Ok(files)
+    }
+
+    /// Returns the messages of one folder whose names come after this one, at most [`WINDOW`] of `new` and of `cur`. A
+    /// message whose flags changed since it had this name is left out.
+    pub(crate) fn window(&self, folder: &MailFolder, after: &str) -> Result<Window, Error> {
+        let mut window = Window::default();
+        let mut all = Vec::new();
+        for sub in SUBS {
+            let listed = self.host.list_after(&format!("{}/{sub}", self.dir(folder)), after, WINDOW);
+            let entries = there(folder, listed)?;
+            window.listed += entries.len();
+            let is_cut = entries.len() >= WINDOW as usize;
+            if let (true, Some(last)) = (is_cut, entries.last()) {
+                // Both parts end at the same name.
+                window.next = Some(window.next.map_or_else(|| last.name.clone(), |next| next.min(last.name.clone())));
+            }
+            all.extend(entries.into_iter().map(|entry| (sub, entry)));
+        }
+        let is_within = |name: &str| window.next.as_deref().is_none_or(|next| name <= next);
+        for (sub, entry) in all.into_iter().filter(|(_, entry)| is_message(entry) && is_within(&entry.name)) {
+            match entry.kind {
+                EntryKind::File if name::unique(&entry.name) != name::unique(after) => {
+                    window.files.push(file(sub, entry));
+                }
+                EntryKind::Other => window.others.push(entry.name),
+                EntryKind::File | EntryKind::Dir => {}
+            }
+        }
+        window.others.sort_unstable();
+        window.files.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        // It moved from `new` to `cur` between the two listings.
+        window.files.dedup_by(|next, kept| {
+            let is_same = next.unique() == kept.unique();
+            if is_same {
+                std::mem::swap(next, kept);
+            }
+            is_same
+        });
+        Ok(window)
     }
 
     /// Returns the folder's directory, relative to the granted one.
@@ -233,6 +283,23 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
     pub(crate) fn path(&self, folder: &MailFolder, file: &File) -> String {
         format!("{}/{}/{}", self.dir(folder), file.sub, file.name)
     }
+}
+
+/// Returns a listing; empty for a directory that is gone.
+fn there(folder: &MailFolder, listed: Result<Vec<Entry>, FolderError>) -> Result<Vec<Entry>, Error> {
+    match listed {
+        Err(FolderError::NotFound) => Ok(Vec::new()),
+        other => other.map_err(|error| refused(&format!("folder `{}`", folder.location.path), error)),
+    }
+}
+
+/// Returns whether an entry of `new` or `cur` is a message, unless it is a directory: other names begin with a dot.
+fn is_message(entry: &Entry) -> bool {
+    !entry.name.starts_with('.')
+}
+
+fn file(sub: &'static str, entry: Entry) -> File {
+    File { sub, name: entry.name, size: entry.size, modified: entry.modified }
 }
 
 /// Returns the handle of a message: its place and the unique part of its name, which has no slash.

@@ -65,6 +65,11 @@ pub trait MailStream {
 pub trait Folder {
     /// Returns the entries of one directory.
     fn list(&self, path: &str) -> Result<Vec<Entry>, FolderError>;
+    /// Returns the first `most` entries whose names come after this text, in the order of their names; fewer at the end of
+    /// the directory.
+    fn list_after(&self, path: &str, after: &str, most: u32) -> Result<Vec<Entry>, FolderError>;
+    /// Returns the entries whose names begin with one of these texts, in the order of their names.
+    fn list_named(&self, path: &str, starts: &[String]) -> Result<Vec<Entry>, FolderError>;
     /// Returns the first `most` bytes of each file.
     fn read_heads(&self, paths: &[String], most: u32) -> Result<Vec<Result<Vec<u8>, FolderError>>, FolderError>;
     /// Returns part of one file.
@@ -156,6 +161,14 @@ impl MailStream for mail_stream::Connection {
 impl Folder for Granted {
     fn list(&self, path: &str) -> Result<Vec<Entry>, FolderError> {
         wit_folder::list(path)
+    }
+
+    fn list_after(&self, path: &str, after: &str, most: u32) -> Result<Vec<Entry>, FolderError> {
+        wit_folder::list_after(path, after, most)
+    }
+
+    fn list_named(&self, path: &str, starts: &[String]) -> Result<Vec<Entry>, FolderError> {
+        wit_folder::list_named(path, starts)
     }
 
     fn read_heads(&self, paths: &[String], most: u32) -> Result<Vec<Result<Vec<u8>, FolderError>>, FolderError> {

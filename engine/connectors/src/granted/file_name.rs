@@ -15,7 +15,7 @@ const SPELLING: std::ops::RangeInclusive<char> = '\u{10ff80}'..='\u{10ffff}';
 #[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "elsewhere there may be no spelling"))]
 pub(crate) fn encode(name: &OsStr) -> Option<String> {
     if let Some(text) = name.to_str()
-        && !text.contains(|c| SPELLING.contains(&c))
+        && (text.is_ascii() || !text.contains(|c| SPELLING.contains(&c)))
     {
         return Some(text.to_owned());
     }
@@ -42,7 +42,7 @@ pub(crate) fn encode(name: &OsStr) -> Option<String> {
 
 /// Decodes a name from a guest.
 pub(crate) fn decode(name: &str) -> Cow<'_, OsStr> {
-    if !cfg!(unix) || !name.contains(|c| SPELLING.contains(&c)) {
+    if !cfg!(unix) || name.is_ascii() || !name.contains(|c| SPELLING.contains(&c)) {
         return Cow::Borrowed(OsStr::new(name));
     }
     let mut bytes = Vec::with_capacity(name.len());

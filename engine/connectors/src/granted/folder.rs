@@ -9,49 +9,20 @@ use std::ffi::OsStr;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, Metadata, OpenOptions};
+use cap_std::fs::{Dir, File, OpenOptions};
 
-use crate::granted::file_name::{decode, encode};
+use crate::granted::file_name::decode;
+use crate::granted::listing::{self, Bounds, Entry, EntryKind, FolderError, refused};
 use crate::limits::{RECORD_BYTES, SandboxLimits};
 
 /// The granted directory.
 #[derive(Clone)]
 pub(crate) struct GrantedFolder {
     root: Arc<Dir>,
-    /// The most entries of one listing.
-    most_entries: usize,
-    /// The most bytes of one listing.
-    most_bytes: usize,
-}
-
-/// One file or directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) name: String,
-    pub(crate) kind: EntryKind,
-    pub(crate) size: u64,
-    /// Microseconds since 1970-01-01 UTC.
-    pub(crate) modified: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EntryKind {
-    File,
-    Dir,
-    Other,
-}
-
-/// Why an operation failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FolderError {
-    NotFound,
-    Denied(String),
-    Exists,
-    Other(String),
+    bounds: Bounds,
 }
 
 /// A directory in which names changed, with its path.
@@ -81,13 +52,22 @@ impl GrantedFolder {
     pub(crate) fn open(path: &Path, limits: &SandboxLimits) -> io::Result<Self> {
         Ok(Self {
             root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?),
-            most_entries: limits.directory_entries,
-            most_bytes: limits.memory_bytes,
+            bounds: Bounds { entries: limits.directory_entries, bytes: limits.memory_bytes },
         })
     }
 
     pub(crate) fn list(&self, path: &str) -> Result<Vec<Entry>, FolderError> {
-        list(&self.walk(path)?, self.most_entries, self.most_bytes)
+        listing::all(&self.walk(path)?, self.bounds)
+    }
+
+    /// Returns the first `most` entries whose names come after this one, in the order of their names.
+    pub(crate) fn list_after(&self, path: &str, after: &str, most: usize) -> Result<Vec<Entry>, FolderError> {
+        listing::after(&self.walk(path)?, after, most, self.bounds)
+    }
+
+    /// Returns the entries whose names begin with one of these texts, in the order of their names.
+    pub(crate) fn list_named(&self, path: &str, starts: &[String]) -> Result<Vec<Entry>, FolderError> {
+        listing::named(&self.walk(path)?, starts, self.bounds)
     }
 
     /// Returns the first `most` bytes of each file, `most_in_all` in total at most.
@@ -107,7 +87,7 @@ impl GrantedFolder {
                     last = Some((parent, self.walk(parent)?));
                 }
                 let (_, dir) = last.as_ref().ok_or(FolderError::NotFound)?;
-                read(&mut open(dir, name)?, 0, most)
+                read(open(dir, name)?, 0, most)
             });
             left = left.saturating_sub(RECORD_BYTES + head.as_ref().map_or(0, Vec::len));
             if left == 0 {
@@ -120,7 +100,7 @@ impl GrantedFolder {
 
     pub(crate) fn read(&self, path: &str, offset: u64, most: u64) -> Result<Vec<u8>, FolderError> {
         let (parent, name) = self.split(path)?;
-        read(&mut open(&self.walk(parent)?, name)?, offset, most)
+        read(open(&self.walk(parent)?, name)?, offset, most)
     }
 
     pub(crate) fn stat(&self, path: &str) -> Result<Entry, FolderError> {
@@ -129,7 +109,7 @@ impl GrantedFolder {
             return Ok(Entry { name: String::new(), kind: EntryKind::Dir, size: 0, modified: 0 });
         };
         let meta = self.walk(parent)?.symlink_metadata(&*decode(name)).map_err(|error| refused(&error))?;
-        Ok(entry(name.to_owned(), &meta))
+        Ok(listing::entry(name.to_owned(), &meta))
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<[Changed; 2], FolderError> {
@@ -199,7 +179,8 @@ fn check_name(name: &str) -> Result<(), FolderError> {
     Ok(())
 }
 
-fn open(dir: &Dir, name: &str) -> Result<File, FolderError> {
+/// Opens a regular file. Returns it with its size.
+fn open(dir: &Dir, name: &str) -> Result<(File, u64), FolderError> {
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No);
     #[cfg(unix)]
@@ -209,55 +190,22 @@ fn open(dir: &Dir, name: &str) -> Result<File, FolderError> {
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
     let file = dir.open_with(&*decode(name), &options).map_err(|error| refused(&error))?;
-    if !file.metadata().map_err(|error| refused(&error))?.is_file() {
+    let meta = file.metadata().map_err(|error| refused(&error))?;
+    if !meta.is_file() {
         return Err(FolderError::Denied("not a regular file".into()));
     }
-    Ok(file)
+    Ok((file, meta.len()))
 }
 
-fn read(file: &mut File, offset: u64, most: u64) -> Result<Vec<u8>, FolderError> {
-    let mut bytes = Vec::new();
+fn read((mut file, size): (File, u64), offset: u64, most: u64) -> Result<Vec<u8>, FolderError> {
+    // With room for one byte more, one read has all of a small file and the next one sees its end.
+    let room = size.saturating_sub(offset).min(most).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     if offset > 0 {
         file.seek(SeekFrom::Start(offset)).map_err(|error| refused(&error))?;
     }
     file.take(most).read_to_end(&mut bytes).map_err(|error| refused(&error))?;
     Ok(bytes)
-}
-
-fn list(dir: &Dir, most: usize, most_bytes: usize) -> Result<Vec<Entry>, FolderError> {
-    let mut entries = Vec::new();
-    let mut bytes = 0;
-    for found in dir.entries().map_err(|error| refused(&error))? {
-        let found = found.map_err(|error| refused(&error))?;
-        // A file that was removed concurrently is omitted.
-        let (Some(name), Ok(meta)) = (encode(&found.file_name()), found.metadata()) else { continue };
-        bytes += RECORD_BYTES + name.len();
-        if bytes > most_bytes {
-            return Err(FolderError::Other(format!(
-                "the names of the directory are larger than {} MiB",
-                most_bytes >> 20
-            )));
-        }
-        entries.push(entry(name, &meta));
-        if entries.len() > most {
-            return Err(FolderError::Other(format!("the directory has more than {most} entries")));
-        }
-    }
-    Ok(entries)
-}
-
-fn entry(name: String, meta: &Metadata) -> Entry {
-    let modified = meta.modified().ok().and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok());
-    Entry {
-        name,
-        kind: match (meta.is_file(), meta.is_dir()) {
-            (true, _) => EntryKind::File,
-            (_, true) => EntryKind::Dir,
-            _ => EntryKind::Other,
-        },
-        size: meta.len(),
-        modified: modified.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
-    }
 }
 
 #[cfg(unix)]
@@ -296,23 +244,6 @@ fn rename(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
 fn link_and_remove(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     from.hard_link(name, to, new)?;
     from.remove_file(name)
-}
-
-/// Maps an error without the host's paths.
-fn refused(error: &io::Error) -> FolderError {
-    match error.kind() {
-        io::ErrorKind::NotFound => FolderError::NotFound,
-        io::ErrorKind::AlreadyExists => FolderError::Exists,
-        io::ErrorKind::PermissionDenied => FolderError::Denied("no permission".into()),
-        kind if is_link(error) => FolderError::Denied(format!("not followed: {kind}")),
-        kind => FolderError::Other(kind.to_string()),
-    }
-}
-
-fn is_link(error: &io::Error) -> bool {
-    // ELOOP for a link as the last name; ENOTDIR for a link inside the path.
-    matches!(error.raw_os_error(), Some(code) if code == rustix::io::Errno::LOOP.raw_os_error())
-        || error.kind() == io::ErrorKind::NotADirectory
 }
 
 #[cfg(test)]
@@ -365,5 +296,33 @@ mod tests {
         assert_eq!(folder.list("").unwrap().len(), 3);
         std::fs::write(directory.path().join("d"), "d").unwrap();
         assert!(matches!(folder.list(""), Err(FolderError::Other(_))));
+        let names = |entries: Vec<Entry>| entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>().concat();
+        assert_eq!(names(folder.list_after("", "a", 9).unwrap()), "bcd", "never more than the bound");
+        let starting =
+            |starts: &[&str]| folder.list_named("", &starts.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        assert_eq!(names(starting(&["a", "d"]).unwrap()), "ad");
+        assert!(matches!(starting(&[""]), Err(FolderError::Other(_))));
+    }
+
+    #[test]
+    fn parts_of_a_listing_follow_each_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = GrantedFolder::open(directory.path(), &SandboxLimits::default()).unwrap();
+        for name in ["b:2,S", "a", "ab:2,", "abc", "c"] {
+            std::fs::write(directory.path().join(name), name).unwrap();
+        }
+        std::fs::create_dir(directory.path().join("aa")).unwrap();
+        let names = |entries: Vec<Entry>| entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+        let after = |name, most| names(folder.list_after("", name, most).unwrap());
+        assert_eq!(after("", 2), ["a", "aa"]);
+        assert_eq!(after("aa", 2), ["ab:2,", "abc"]);
+        assert_eq!(after("abc", 9), ["b:2,S", "c"]);
+        assert_eq!((after("c", 9).len(), after("", 0).len()), (0, 0));
+        let sized = folder.list_after("", "b", 1).unwrap();
+        assert_eq!((sized[0].size, sized[0].kind), (5, EntryKind::File));
+        let starts = |starts: &[&str]| starts.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(folder.list_named("", &starts(&["ab", "abc", "x", "b"])).unwrap()), ["ab:2,", "abc", "b:2,S"]);
+        assert!(folder.list_named("", &[]).unwrap().is_empty());
+        assert_eq!(folder.list_after("none", "", 9), Err(FolderError::NotFound));
     }
 }

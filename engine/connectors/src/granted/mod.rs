@@ -17,6 +17,7 @@ mod gate;
 pub(crate) mod grants;
 mod headers;
 pub(crate) mod http;
+pub(crate) mod listing;
 mod login;
 mod mechanism;
 pub(crate) mod memo;

@@ -1,6 +1,7 @@
 //! The import `folder`. File systems block, so each operation runs on a blocking thread.
 
-use crate::granted::folder::{Entry, EntryKind, FolderError, GrantedFolder};
+use crate::granted::folder::GrantedFolder;
+use crate::granted::listing::{Entry, EntryKind, FolderError};
 use crate::imports::bindings::clawback::mail_store::folder;
 use crate::imports::guest::Guest;
 
@@ -8,10 +9,16 @@ type Answer<R> = wasmtime::Result<Result<R, folder::FolderError>>;
 
 impl folder::Host for Guest {
     async fn list(&mut self, path: String) -> Answer<Vec<folder::Entry>> {
-        let entries = move |folder: &GrantedFolder| {
-            folder.list(&path).map(|entries| entries.into_iter().map(folder::Entry::from).collect())
-        };
-        Ok(self.blocking(entries).await)
+        Ok(self.blocking(move |folder| folder.list(&path).map(entries_to_wit)).await)
+    }
+
+    async fn list_after(&mut self, path: String, after: String, most: u32) -> Answer<Vec<folder::Entry>> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(self.blocking(move |folder| folder.list_after(&path, &after, most).map(entries_to_wit)).await)
+    }
+
+    async fn list_named(&mut self, path: String, starts: Vec<String>) -> Answer<Vec<folder::Entry>> {
+        Ok(self.blocking(move |folder| folder.list_named(&path, &starts).map(entries_to_wit)).await)
     }
 
     async fn read_heads(&mut self, paths: Vec<String>, most: u32) -> Answer<Vec<Result<Vec<u8>, folder::FolderError>>> {
@@ -63,6 +70,10 @@ impl Guest {
             Err(_) => Err(folder::FolderError::Other("the operation was cancelled".into())),
         }
     }
+}
+
+fn entries_to_wit(entries: Vec<Entry>) -> Vec<folder::Entry> {
+    entries.into_iter().map(folder::Entry::from).collect()
 }
 
 impl From<Entry> for folder::Entry {

@@ -168,6 +168,20 @@ impl Folder for Disk {
         names.map(|name| self.stat(format!("{path}/{name}").trim_start_matches('/'))).collect()
     }
 
+    fn list_after(&self, path: &str, after: &str, most: u32) -> Result<Vec<Entry>, FolderError> {
+        let mut entries = self.list(path)?;
+        entries.retain(|entry| entry.name.as_str() > after);
+        entries.sort_by(|one, other| one.name.cmp(&other.name));
+        entries.truncate(most as usize);
+        Ok(entries)
+    }
+
+    fn list_named(&self, path: &str, starts: &[String]) -> Result<Vec<Entry>, FolderError> {
+        let mut entries = self.list(path)?;
+        entries.retain(|entry| starts.iter().any(|start| entry.name.starts_with(start.as_str())));
+        Ok(entries)
+    }
+
     fn read_heads(&self, paths: &[String], most: u32) -> Result<Vec<Result<Vec<u8>, FolderError>>, FolderError> {
         *self.calls.borrow_mut() += 1;
         if let Some(hook) = self.before_heads.borrow_mut().take() {

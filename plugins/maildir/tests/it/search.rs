@@ -1,14 +1,14 @@
 //! The results of searches.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 use clawback_connector_sdk::{
     Connector as _,
     matching::everything,
-    types::{Error, LocationKind, Query},
+    types::{Action, Effect, Error, LocationKind, MessagePage, Query},
 };
 
-use crate::disk::{Disk, MAILBOX, from_evil, location};
+use crate::disk::{Disk, MAILBOX, from_evil, location, target};
 
 #[test]
 fn finds_in_every_folder_and_tells_what_they_are() {
@@ -65,6 +65,46 @@ fn pages_are_of_the_size_asked_and_miss_nothing() {
     found.sort();
     found.dedup();
     assert_eq!(found.len(), 23);
+}
+
+#[test]
+fn a_folder_of_any_size_is_read_in_parts() {
+    const OLD: u32 = 55_000;
+    let disk = Disk::new();
+    disk.phish("cur/0.a:2,", 0);
+    let root = disk.path(MAILBOX);
+    for number in 1..OLD {
+        fs::hard_link(root.join("cur/0.a:2,"), root.join(format!("cur/{number}.a:2,"))).unwrap();
+    }
+    for number in 0..200 {
+        disk.phish(&format!("new/{}.b", number * 270), OLD + number);
+    }
+    let (mut cursor, mut found, mut seen, mut targets) = (None, 0, BTreeSet::new(), Vec::new());
+    loop {
+        let page = disk.connector().search(MAILBOX, &from_evil(), cursor.as_deref(), 100_000).unwrap();
+        found += page.messages.len();
+        targets.extend(page.messages.iter().filter(|message| message.subject == "Parcel 55007").map(target));
+        seen.extend(page.messages.into_iter().map(|message| message.ref_.locator));
+        cursor = page.next;
+        let Some(last) = &cursor else { break };
+        // The owner reads the message that the page ended with, and the next page does not have it again.
+        let name = last.rsplit('/').next().unwrap();
+        let read = format!("cur/{}:2,S", name.split(':').next().unwrap());
+        let sub = if name.contains(':') { "cur" } else { "new" };
+        fs::rename(root.join(sub).join(name), root.join(read)).unwrap();
+    }
+    assert_eq!((found, seen.len()), (55_200, 55_200));
+    // Those of another time are listed, part by part, and not read.
+    let query = Query { received_after: Some(i64::MAX), ..everything() };
+    assert_eq!(
+        disk.connector().search(MAILBOX, &query, None, 9).unwrap(),
+        MessagePage { messages: Vec::new(), next: None, gaps: Vec::new() }
+    );
+    // Each is found by its name, and by its header under another name.
+    let wanted: Vec<_> = targets.iter().map(|target| target.ref_.clone()).collect();
+    assert_eq!(disk.connector().locate(MAILBOX, &wanted).unwrap()[0].sightings.len(), 1);
+    targets[0].ref_.locator = "/elsewhere".into();
+    assert!(matches!(disk.apply(Action::MoveToJunk, &targets)[0], Effect::Succeeded(_)));
 }
 
 #[test]
