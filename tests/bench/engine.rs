@@ -245,6 +245,7 @@ fn outcome(seq: u32, batch: u32, now: Timestamp) -> Outcome {
         }),
         location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
         evidence: None,
+        calendar_entry: None,
     };
     Outcome {
         seq,

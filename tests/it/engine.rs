@@ -6,8 +6,8 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Decision, Location, LocationKind, OutcomeKind, Picked, Principal, Reason, Remediation, Role, SelectionMode, Status,
-    StopReason, Timestamp,
+    CalendarEntry, CalendarFate, Decision, Location, LocationKind, OutcomeKind, Picked, Principal, Reason, Remediation,
+    Role, SelectionMode, Status, StopReason, Timestamp,
 };
 use clawback_runtime::{Error, Submission, Worker, silent};
 use clawback_tests::fake_store::FakeStore;
@@ -72,6 +72,13 @@ impl World {
     async fn reasons(&self, of: &Remediation) -> Vec<(OutcomeKind, Reason)> {
         let messages = self.api.site().history.messages(&of.id, None, 10_000).await.unwrap();
         messages.into_iter().filter_map(|(_, outcome)| outcome.map(|outcome| (outcome.kind, outcome.reason))).collect()
+    }
+
+    /// What became of the calendar entry of each message.
+    async fn entries(&self, of: &Remediation) -> Vec<CalendarEntry> {
+        let messages = self.api.site().history.messages(&of.id, None, 10_000).await.unwrap();
+        let receipts = messages.into_iter().filter_map(|(_, outcome)| outcome?.receipt);
+        receipts.filter_map(|receipt| receipt.calendar_entry).collect()
     }
 
     async fn verify(&self) {
@@ -146,6 +153,32 @@ async fn an_act_whose_answer_was_lost_is_never_recorded_as_failed() {
         let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
         let undone = world.worker().run(&undo.id).await.unwrap();
         assert_eq!(undone.counts.succeeded, 4, "each has a receipt for an undo");
+    }
+}
+
+#[tokio::test]
+async fn calendar_entries_are_recorded_and_never_hide_what_became_of_a_message() {
+    let entry = |fate| CalendarEntry { fate, detail: None };
+    // The answer arrives; it is lost, so that the act is found done; and the calendar then does not answer, either.
+    let denied = CallError::Denied { store: "corp".into(), detail: "no right".into() };
+    for (lost, refused) in [(0, None), (5, None), (5, Some(denied))] {
+        let world = World::new(1, 4).await;
+        world.store.keep_calendar();
+        let submitted = world.submit().await;
+        world.worker().plan_only(&submitted.id).await.unwrap();
+        world.store.lose_answers(vec![transient(); lost]);
+        world.store.fail_calendar(refused.clone());
+        let done = world.worker().run(&submitted.id).await.unwrap();
+        assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 4));
+        let expected = match &refused {
+            None => entry(CalendarFate::Removed),
+            Some(refused) => CalendarEntry::not_looked_for(refused.to_string()),
+        };
+        assert_eq!(world.entries(&done).await, vec![expected; 4], "{lost} {refused:?}");
+        let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
+        let undone = world.worker().run(&undo.id).await.unwrap();
+        assert_eq!(world.entries(&undone).await, vec![entry(CalendarFate::Restored); 4]);
+        world.verify().await;
     }
 }
 

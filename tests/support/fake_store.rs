@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
-    Action, Effect, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, RestorePoint, Sighting,
-    Timestamp,
+    Action, CalendarEntry, CalendarFate, Effect, Gap, Located, Location, LocationKind, Message, MessageRef, Query,
+    Receipt, RestorePoint, Sighting, Timestamp,
 };
 use tokio::sync::Semaphore;
 
@@ -37,6 +37,8 @@ struct State {
     down: bool,
     answers_everything: bool,
     keeps_handles: bool,
+    /// The failures of its calendar that are to come, if it has one.
+    calendar: Option<VecDeque<CallError>>,
     denied: BTreeSet<String>,
     gaps: BTreeMap<String, Vec<Gap>>,
 }
@@ -171,6 +173,16 @@ impl FakeStore {
     /// Makes the next calls that act take full effect, and then fail with these errors: connections that break late.
     pub fn lose_answers(&self, errors: impl IntoIterator<Item = CallError>) {
         self.state().lost_answers.extend(errors);
+    }
+
+    /// Lets every message have an entry in a calendar from now on, which goes and comes with it.
+    pub fn keep_calendar(&self) {
+        self.state().calendar = Some(VecDeque::new());
+    }
+
+    /// Lets the next calls that complete the calendar's part of an act fail.
+    pub fn fail_calendar(&self, errors: impl IntoIterator<Item = CallError>) {
+        self.state().calendar.get_or_insert_default().extend(errors);
     }
 
     /// Lets `after` more calls act; later ones wait inside the call until [`FakeStore::open_gate`].
@@ -316,7 +328,14 @@ fn matches(message: &Message, query: &Query) -> bool {
         && query.received_before.is_none_or(|before| message.received_at < before)
 }
 
+/// What became of the entry of a message that was acted on.
+fn calendar_entry(state: &State, action: Action) -> Option<CalendarEntry> {
+    let fate = if action == Action::Restore { CalendarFate::Restored } else { CalendarFate::Removed };
+    state.calendar.as_ref().map(|_| CalendarEntry { fate, detail: None })
+}
+
 fn act(state: &mut State, mailbox: &str, action: Action, aim: &ActionTarget) -> Effect {
+    let calendar_entry = calendar_entry(state, action);
     let Some(kept) = state.mailboxes.get_mut(mailbox) else { return Effect::NotFound };
     let same = |kept: &Kept| kept.message.reference.fingerprint == aim.reference.fingerprint;
     let Some(at) = kept.iter().position(same) else { return Effect::NotFound };
@@ -335,7 +354,7 @@ fn act(state: &mut State, mailbox: &str, action: Action, aim: &ActionTarget) -> 
     let former = RestorePoint { location: message.location.clone(), flags: message.flags.clone() };
     let Some(destination) = destination else {
         kept.remove(at);
-        return Effect::Succeeded(Receipt { former, now: None, location: None, evidence: None });
+        return Effect::Succeeded(Receipt { former, now: None, location: None, evidence: None, calendar_entry });
     };
     if !state.keeps_handles {
         state.next += 1;
@@ -350,6 +369,7 @@ fn act(state: &mut State, mailbox: &str, action: Action, aim: &ActionTarget) -> 
         now: Some(message.reference.clone()),
         location: Some(destination),
         evidence: None,
+        calendar_entry,
     })
 }
 
@@ -424,6 +444,23 @@ impl MailStore for FakeStore {
         let mut state = self.enter(mailbox)?;
         let effects = aims.iter().map(|aim| act(&mut state, mailbox, action, aim)).collect();
         state.lost_answers.pop_front().map_or(Ok(effects), Err)
+    }
+
+    fn keeps_calendar(&self) -> bool {
+        self.state().calendar.is_some()
+    }
+
+    async fn settle_calendar(
+        &self,
+        mailbox: &str,
+        action: Action,
+        aims: &[ActionTarget],
+    ) -> Result<Vec<Option<CalendarEntry>>, CallError> {
+        let mut state = self.enter(mailbox)?;
+        match state.calendar.as_mut().and_then(VecDeque::pop_front) {
+            Some(failure) => Err(failure),
+            None => Ok(vec![calendar_entry(&state, action); aims.len()]),
+        }
     }
 
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {

@@ -309,7 +309,13 @@ impl MailStore for RemoteStore {
             }
             let (now, location) = moved_to(&aim.reference);
             let former = RestorePoint { location: aim.location.clone(), flags: vec![] };
-            Effect::Succeeded(Receipt { former, now: Some(now), location: Some(location), evidence: None })
+            Effect::Succeeded(Receipt {
+                former,
+                now: Some(now),
+                location: Some(location),
+                evidence: None,
+                calendar_entry: None,
+            })
         };
         Ok(aims.iter().zip(words).map(effect).collect())
     }

@@ -124,6 +124,7 @@ impl MailStore for Synthetic {
                 now: Some(MessageRef { locator, ..aim.reference.clone() }),
                 location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
                 evidence: None,
+                calendar_entry: None,
             })
         };
         if !self.takes.is_zero() {

@@ -80,6 +80,8 @@ impl Table for Messages {
         wide(time("recorded", |row| row.recorded_at.clone().unwrap_or_default())),
         wide(whole("fingerprint", |row| row.fingerprint.clone())),
         wide(whole("evidence", |row| row.evidence.clone().unwrap_or_default())),
+        wide(word("calendar_entry", |row| row.calendar_entry.as_deref().unwrap_or_default().to_owned())),
+        wide(text("calendar_entry_detail", |row| row.calendar_entry_detail.clone().unwrap_or_default())),
     ];
 }
 

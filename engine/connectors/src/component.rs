@@ -11,6 +11,7 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::compiled::Cache;
+use crate::imports::bindings::calendars::CalendarKeeperPre;
 use crate::imports::bindings::examining::MessageExaminerPre;
 use crate::imports::bindings::{MailStore, MailStorePre};
 use crate::imports::guest::Guest;
@@ -18,8 +19,9 @@ use crate::limits::{STACK_BYTES, TICK};
 
 /// The interfaces of this package, at this compatible version, that a component may import.
 const IMPORTS: [&str; 8] = ["types", "settings", "log", "clock", "memo", "mail-stream", "folder", "http"];
-/// The interface that a connector may lack.
+/// The interfaces that a connector may lack.
 const EXAMINER: &str = "clawback:mail-store/examiner@0.2.0";
+const CALENDAR: &str = "clawback:mail-store/calendar@0.2.0";
 const PACKAGE: &str = "clawback:mail-store/";
 const VERSION: &str = "@0.2.";
 
@@ -49,6 +51,8 @@ pub(crate) struct Ready {
     pub(crate) pre: MailStorePre<Guest>,
     /// `None` if the component does not export the interface `examiner`.
     pub(crate) examiner: Option<MessageExaminerPre<Guest>>,
+    /// `None` if the component does not export the interface `calendar`.
+    pub(crate) calendar: Option<CalendarKeeperPre<Guest>>,
 }
 
 /// The engine, its linker, and the components that it has compiled.
@@ -93,11 +97,13 @@ impl Compiler {
             return Err(ComponentError::ForbiddenImport { import: import.clone() });
         }
         let instance = self.linker.instantiate_pre(&component).map_err(|error| invalid(&error))?;
-        let has_one = component.get_export_index(None, EXAMINER).is_some();
-        let examiner = has_one.then(|| MessageExaminerPre::new(instance.clone())).transpose();
+        let has = |interface: &str| component.get_export_index(None, interface).is_some();
+        let examiner = has(EXAMINER).then(|| MessageExaminerPre::new(instance.clone())).transpose();
         let examiner = examiner.map_err(|error| invalid(&error))?;
+        let calendar = has(CALENDAR).then(|| CalendarKeeperPre::new(instance.clone())).transpose();
+        let calendar = calendar.map_err(|error| invalid(&error))?;
         let pre = MailStorePre::new(instance).map_err(|error| invalid(&error))?;
-        let ready = Arc::new(Ready { digest, imports, pre, examiner });
+        let ready = Arc::new(Ready { digest, imports, pre, examiner, calendar });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&ready));
         Ok(ready)
     }

@@ -127,6 +127,11 @@ pub(crate) fn check_outcomes<'a>(
     Ok(())
 }
 
+/// Checks the number of answers about calendar entries.
+pub(crate) fn check_entries(given: usize, asked: usize) -> Result<(), Breach> {
+    if given == asked { Ok(()) } else { Err(Breach::Count { what: "calendar entries", given, asked }) }
+}
+
 /// Checks the answers about some messages.
 pub(crate) fn check_examined(
     answers: &[examiner::Examined],

@@ -1,6 +1,7 @@
 //! Conversions between the model and the contract. Answers are moved, never cloned; requests are copied once, because
 //! the guest needs its own copy.
 
+pub(crate) mod calendar;
 pub(crate) mod features;
 
 use std::sync::Arc;
@@ -180,6 +181,7 @@ pub(crate) fn effect(effect: wit::Effect) -> Effect {
             now: receipt.now.map(reference),
             location: receipt.location.map(location),
             evidence: None,
+            calendar_entry: None,
         }),
         wit::Effect::AlreadyInDestination => Effect::AlreadyInDestination,
         wit::Effect::NotFound => Effect::NotFound,

@@ -43,4 +43,4 @@ pub use limits::SandboxLimits;
 pub use load::LoadError;
 pub use mail_store::{ActionTarget, CallError, Capabilities, CredentialTrial, Examined, MailStore, Page, Readiness};
 pub use options::HostOptions;
-pub use probe::{Probe, ProbeError, Survey, Visit, Which, check, survey};
+pub use probe::{CalendarReadiness, Probe, ProbeError, Survey, Visit, Which, check, survey};

@@ -145,6 +145,7 @@ pub(crate) async fn load(
     Ok(WasmStore {
         component: ready.pre.clone(),
         examination,
+        calendar: ready.calendar.clone(),
         grants,
         capabilities,
         mailboxes,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clawback_model::{
-    Action, Effect, FeatureRequest, Features, Gap, Grant, Located, Location, Message, MessageRef, Query, RestorePoint,
+    Action, CalendarEntry, Effect, FeatureRequest, Features, Gap, Grant, Located, Location, Message, MessageRef, Query,
+    RestorePoint,
 };
 
 /// The capabilities of a store: the connector's self-description, and what the host knows of it.
@@ -224,6 +225,28 @@ pub trait MailStore: Send + Sync {
     /// the operator wrote down, such as a password, are not tried.
     async fn try_credentials(&self, _mailbox: Option<&str>) -> Vec<CredentialTrial> {
         Vec::new()
+    }
+
+    /// Whether `apply` also removes and restores the entries that invitations left in the calendar.
+    fn keeps_calendar(&self) -> bool {
+        false
+    }
+
+    /// Completes what an interrupted `apply` left undone in the calendar. The targets are where they are after it, with
+    /// their former state. Returns one answer per target, in order: `None` if the message left no entry.
+    async fn settle_calendar(
+        &self,
+        _mailbox: &str,
+        _action: Action,
+        targets: &[ActionTarget],
+    ) -> Result<Vec<Option<CalendarEntry>>, CallError> {
+        Ok(vec![None; targets.len()])
+    }
+
+    /// Returns why entries cannot be removed from the calendar of this mailbox; `None` if no obstacle is known. Changes
+    /// nothing.
+    async fn calendar_obstacle(&self, _mailbox: &str) -> Result<Option<String>, CallError> {
+        Ok(None)
     }
 
     /// Returns what is known about each action in advance. Changes nothing.

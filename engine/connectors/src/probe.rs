@@ -76,6 +76,17 @@ pub enum Which {
     Named(Vec<String>),
 }
 
+/// Whether the entries that invitations left in a calendar are removed with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CalendarReadiness {
+    /// The connector does not reach calendars, or the mailbox could not be opened.
+    Unknown,
+    /// They are.
+    Ready,
+    /// They stay, for this reason.
+    Obstacle(String),
+}
+
 /// A probed mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
@@ -85,6 +96,8 @@ pub struct Visit {
     pub credentials: Vec<CredentialTrial>,
     /// The time until its inbox answered, login included.
     pub took: Duration,
+    /// Whether entries of the calendar go with their invitations.
+    pub calendar: CalendarReadiness,
     /// What is known about each action, or why the mailbox could not be opened.
     pub seen: Result<Vec<Readiness>, ProbeError>,
 }
@@ -135,6 +148,14 @@ async fn visit(store: &dyn MailStore, mailbox: Arc<str>) -> Visit {
     let began = Instant::now();
     let looked = look(store, &mailbox).await;
     let took = began.elapsed();
+    let calendar = match &looked {
+        Ok(()) if store.keeps_calendar() => match store.calendar_obstacle(&mailbox).await {
+            Ok(None) => CalendarReadiness::Ready,
+            Ok(Some(why)) => CalendarReadiness::Obstacle(why),
+            Err(error) => CalendarReadiness::Obstacle(error.to_string()),
+        },
+        _ => CalendarReadiness::Unknown,
+    };
     let seen = match looked {
         Ok(()) => {
             let known = store.check(&mailbox).await;
@@ -142,7 +163,7 @@ async fn visit(store: &dyn MailStore, mailbox: Arc<str>) -> Visit {
         }
         Err(error) => Err(error),
     };
-    Visit { mailbox, credentials, took, seen }
+    Visit { mailbox, credentials, took, calendar, seen }
 }
 
 /// Returns the first, the last, and others at equal distances.

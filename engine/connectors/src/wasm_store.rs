@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_model::{Action, Effect, FeatureRequest, Located, Message, MessageRef, Query, visible_line};
+use clawback_model::{
+    Action, CalendarEntry, Effect, FeatureRequest, Located, Message, MessageRef, Query, Receipt, visible_line,
+};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
@@ -13,6 +15,7 @@ use crate::convert::features;
 use crate::examiner::{Examination, Examiner};
 use crate::granted::grants::Grants;
 use crate::imports::bindings::MailStorePre;
+use crate::imports::bindings::calendars::CalendarKeeperPre;
 use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::imports::bindings::examining::MessageExaminerPre;
 use crate::imports::bindings::examining::exports::clawback::mail_store::examiner as examiner_wit;
@@ -24,6 +27,8 @@ use crate::{contract, convert};
 pub(crate) struct WasmStore {
     pub(crate) component: MailStorePre<Guest>,
     pub(crate) examination: Examination,
+    /// The connector's own way to act, with the calendar, if it has one.
+    pub(crate) calendar: Option<CalendarKeeperPre<Guest>>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) capabilities: Capabilities,
     /// The mailboxes that the operator listed, if any; the connector is then not asked.
@@ -268,9 +273,17 @@ impl MailStore for WasmStore {
         let action = convert::action_to_wit(action);
         let owner: Arc<str> = mailbox.into();
         let _seat = self.seat().await?;
-        let (answer, trouble) =
-            ask!(self, Some(owner), limits.answer_bytes, false, call_apply, mailbox, action, &asked)?;
-        let outcomes = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        let bytes = limits.answer_bytes;
+        let (outcomes, entries) = if let Some(calendar) = &self.calendar {
+            let (answer, trouble) = ask!(self [calendar; clawback_mail_store_calendar], Some(owner), bytes, false, call_apply, mailbox, action, &asked)?;
+            let acted = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+            acted.into_iter().map(|one| (one.outcome, one.entry)).unzip()
+        } else {
+            let (answer, trouble) = ask!(self, Some(owner), bytes, false, call_apply, mailbox, action, &asked)?;
+            let outcomes = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+            let entries = outcomes.iter().map(|_| None).collect::<Vec<_>>();
+            (outcomes, entries)
+        };
         contract::check_outcomes(
             &outcomes,
             action,
@@ -278,11 +291,51 @@ impl MailStore for WasmStore {
             limits,
         )
         .map_err(|breach| self.breach(&breach))?;
-        let bounded = |effect| match effect {
+        let bounded = |(outcome, entry): (wit::Outcome, _)| match outcome.effect {
             wit::Effect::Failed(why) => Effect::Failed(visible_line(&why, limits.text_chars)),
-            other => convert::effect(other),
+            other => match convert::effect(other) {
+                Effect::Succeeded(receipt) => {
+                    let calendar_entry =
+                        Option::map(entry, |entry| convert::calendar::entry(&entry, limits.text_chars));
+                    Effect::Succeeded(Receipt { calendar_entry, ..receipt })
+                }
+                other => other,
+            },
         };
-        Ok(outcomes.into_iter().map(|outcome| bounded(outcome.effect)).collect())
+        Ok(outcomes.into_iter().zip(entries).map(bounded).collect())
+    }
+
+    fn keeps_calendar(&self) -> bool {
+        self.calendar.is_some()
+    }
+
+    async fn settle_calendar(
+        &self,
+        mailbox: &str,
+        action: Action,
+        targets: &[ActionTarget],
+    ) -> Result<Vec<Option<CalendarEntry>>, CallError> {
+        let Some(calendar) = &self.calendar else { return Ok(vec![None; targets.len()]) };
+        let limits = &self.grants.limits;
+        let asked: Vec<_> = targets.iter().map(convert::target_to_wit).collect();
+        let action = convert::action_to_wit(action);
+        let owner: Arc<str> = mailbox.into();
+        let _seat = self.seat().await?;
+        let (answer, trouble) = ask!(self [calendar; clawback_mail_store_calendar], Some(owner), limits.answer_bytes, false, call_settle, mailbox, action, &asked)?;
+        let entries = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        contract::check_entries(entries.len(), targets.len()).map_err(|breach| self.breach(&breach))?;
+        let entry = |entry: Option<_>| entry.map(|entry| convert::calendar::entry(&entry, limits.text_chars));
+        Ok(entries.into_iter().map(entry).collect())
+    }
+
+    async fn calendar_obstacle(&self, mailbox: &str) -> Result<Option<String>, CallError> {
+        let Some(calendar) = &self.calendar else { return Ok(None) };
+        let limits = &self.grants.limits;
+        let owner: Arc<str> = mailbox.into();
+        let _seat = self.seat().await?;
+        let (answer, trouble) = ask_again!(self [calendar; clawback_mail_store_calendar], &owner, limits.answer_bytes, call_obstacle, mailbox);
+        let obstacle = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        Ok(obstacle.map(|why| visible_line(&why, limits.text_chars)))
     }
 
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {

@@ -160,7 +160,7 @@ mod tests {
             kind: OutcomeKind::Succeeded,
             reason: Reason::Confirmed,
             detail: Some("done".into()),
-            receipt: Some(Receipt { former, now: None, location: None, evidence: None }),
+            receipt: Some(Receipt { former, now: None, location: None, evidence: None, calendar_entry: None }),
             batch: Some(1),
             recorded_at: Timestamp(5),
         }

@@ -148,6 +148,7 @@ fn outcome(seq: u32, kind: OutcomeKind) -> Outcome {
         now: None,
         location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
         evidence: None,
+        calendar_entry: None,
     };
     Outcome {
         seq,

@@ -138,7 +138,9 @@ pub use message::{Message, MessageRef};
 pub use node_setup::NodeSetup;
 pub use not_automatic::{AutomaticRule, NotAutomatic};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
-pub use outcome::{Effect, Located, Outcome, OutcomeKind, Reason, Receipt, RestorePoint, Sighting};
+pub use outcome::{
+    CalendarEntry, CalendarFate, Effect, Located, Outcome, OutcomeKind, Reason, Receipt, RestorePoint, Sighting,
+};
 pub use pattern::{InvalidPattern, MOST_PATTERNS, Pattern};
 pub use pick::{PickError, Picked, check_picks};
 pub use plan::{

@@ -188,6 +188,9 @@ pub struct MessageOutcome {
     pub location_after: Option<String>,
     /// The sha256 of the kept message.
     pub evidence: Option<String>,
+    /// What became of the entry that an invitation left in the calendar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar_entry: Option<&'static str>,
 }
 
 /// The schema's Email object, with the fields that a plan knows.
@@ -235,6 +238,9 @@ impl OcsfEvent {
                     location_before: target.location.to_string(),
                     location_after: outcome.location_after(&target.location).map(ToString::to_string),
                     evidence: receipt.and_then(|receipt| receipt.evidence).map(|digest| digest.to_string()),
+                    calendar_entry: receipt
+                        .and_then(|receipt| receipt.calendar_entry.as_ref())
+                        .map(|entry| entry.fate.as_str()),
                 }),
                 email: Some(email),
                 ..unmapped(remediation)

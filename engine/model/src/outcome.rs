@@ -83,6 +83,43 @@ pub struct RestorePoint {
     pub flags: Vec<String>,
 }
 
+/// What became of the calendar entry of an invitation that was acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
+pub enum CalendarFate {
+    /// It was removed from the calendar.
+    Removed,
+    /// It had been removed, and is in the calendar again.
+    Restored,
+    /// It was left alone: it is the owner's own, or may be.
+    Left,
+    /// It should have been removed or restored, and was not.
+    Failed,
+    /// The calendar could not be read, so nothing is known of an entry.
+    NotLookedFor,
+}
+
+words!(CalendarFate, "calendar entry");
+
+/// The calendar entry of an invitation that was acted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CalendarEntry {
+    /// What became of it.
+    pub fate: CalendarFate,
+    /// Why it was not removed or restored, for people; may quote the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl CalendarEntry {
+    /// Returns an entry of which nothing is known, for this reason.
+    pub fn not_looked_for(detail: String) -> Self {
+        Self { fate: CalendarFate::NotLookedFor, detail: Some(detail) }
+    }
+}
+
 /// The proof of an action, with what an undo needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -96,6 +133,9 @@ pub struct Receipt {
     /// The sha256 of the raw message, if it was kept before deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Digest>,
+    /// What became of the calendar entry; `None` if the message left none, or its store has no calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar_entry: Option<CalendarEntry>,
 }
 
 /// A connector's answer for one target.
@@ -179,7 +219,13 @@ mod tests {
                 [(None, (!unseen).then_some(&planned)), (Some(Some(junk.clone())), Some(&junk)), (Some(None), None)]
             {
                 let former = RestorePoint { location: planned.clone(), flags: vec![] };
-                let receipt = receipt.map(|location| Receipt { former, now: None, location, evidence: None });
+                let receipt = receipt.map(|location| Receipt {
+                    former,
+                    now: None,
+                    location,
+                    evidence: None,
+                    calendar_entry: None,
+                });
                 let (detail, batch, recorded_at) = (None, None, Timestamp(0));
                 let outcome = Outcome { seq: 0, kind, reason: Reason::Confirmed, detail, receipt, batch, recorded_at };
                 assert_eq!(outcome.location_after(&planned), after, "{outcome:?}");

@@ -2,6 +2,7 @@
 
 mod act;
 pub(crate) mod batch;
+mod calendar;
 mod lane_worker;
 mod reconcile;
 mod recorder;

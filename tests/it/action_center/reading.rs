@@ -46,3 +46,26 @@ async fn content_is_for_examiners_and_each_read_is_an_event() {
     let refused = center.form(&cookie, &address, &format!("form_token={}", page.form_token())).await;
     assert_eq!(refused.status, 403);
 }
+
+#[tokio::test]
+async fn what_became_of_a_calendar_entry_is_on_the_page_and_in_the_record() {
+    let desk = desk().await;
+    desk.store.keep_calendar();
+    let (center, (id, digest)) = (&desk.center, desk.pending().await);
+    let vote = serde_json::json!({ "plan_digest": digest });
+    let eve = center.add("eve", PrincipalKind::Person, &[Role::Approver]).await;
+    let voted = center.call(&eve, "POST", &format!("/api/v1/remediations/{id}/approve"), Some(vote)).await;
+    assert!(voted.status < 300, "{}", voted.text);
+    center.work().await;
+    let listed = center.call(&desk.ann, "GET", &format!("/api/v1/remediations/{id}/messages"), None).await.json();
+    let rows = listed["items"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["calendar_entry"] == "removed"), "{listed}");
+    assert!(rows[0]["calendar_entry_detail"].is_null(), "{listed}");
+    center.password("ann").await;
+    let cookie = center.sign_in("ann").await;
+    let page = center.page(&cookie, &format!("/remediations/{id}?tab=messages")).await;
+    assert_eq!(page.text.matches("Calendar entry: removed").count(), rows.len(), "{}", page.text);
+    let file = center.page(&cookie, &format!("/remediations/{id}/messages.csv")).await;
+    assert!(file.text.lines().next().unwrap().contains("Calendar entry"), "{}", file.text);
+    assert!(file.text.contains(",removed,"), "{}", file.text);
+}

@@ -380,6 +380,7 @@ pub(crate) fn outcome(target: &Target, batch: u32) -> Outcome {
         now: Some(MessageRef { locator: format!("1700000001:{}:Trash", target.seq), ..target.reference.clone() }),
         location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable")),
         evidence: None,
+        calendar_entry: None,
     };
     Outcome {
         seq: target.seq,

@@ -344,6 +344,11 @@ pub struct MessageJson {
     /// The word that a script groups it by.
     pub script_tag: Option<String>,
     pub evidence: Option<String>,
+    /// What became of the entry that an invitation left in the calendar; null if there was none.
+    #[schema(schema_with = crate::json::words::calendar_entry_or_null)]
+    pub calendar_entry: Option<Cow<'static, str>>,
+    /// Why the entry was not removed or restored.
+    pub calendar_entry_detail: Option<String>,
     pub batch: Option<u32>,
     pub recorded_at: Option<String>,
 }
@@ -352,6 +357,7 @@ impl MessageJson {
     /// Built from the records of the history.
     pub fn new(remediation: &Remediation, target: &Target, outcome: Option<&Outcome>) -> Self {
         let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
+        let calendar_entry = receipt.and_then(|receipt| receipt.calendar_entry.as_ref());
         let after = outcome.and_then(|outcome| outcome.location_after(&target.location)).map(ToString::to_string);
         let before = target.location.to_string();
         Self {
@@ -374,6 +380,8 @@ impl MessageJson {
             script_reason: target.script_reason.clone(),
             script_tag: target.script_tag.clone(),
             evidence: receipt.and_then(|receipt| receipt.evidence).map(|digest| digest.to_string()),
+            calendar_entry: calendar_entry.map(|entry| entry.fate.as_str().into()),
+            calendar_entry_detail: calendar_entry.and_then(|entry| entry.detail.clone()),
             batch: outcome.and_then(|outcome| outcome.batch),
             recorded_at: outcome.map(|outcome| outcome.recorded_at.to_string()),
         }

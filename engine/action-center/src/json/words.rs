@@ -1,8 +1,9 @@
 //! The words of the model as the description of the API lists them; the model itself does not know of OpenAPI.
 
 use clawback_model::{
-    Action, ActionSource, BlockListFormat, Classification, CredentialKind, Determination, IndicatorFormat,
-    IndicatorKind, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity, Status,
+    Action, ActionSource, BlockListFormat, CalendarFate, Classification, CredentialKind, Determination,
+    IndicatorFormat, IndicatorKind, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode,
+    Severity, Status,
 };
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
@@ -46,6 +47,10 @@ pub(crate) fn selection_or_null() -> Object {
 
 pub(crate) fn outcome_or_null() -> Object {
     or_null(OutcomeKind::ALL.map(OutcomeKind::as_str))
+}
+
+pub(crate) fn calendar_entry_or_null() -> Object {
+    or_null(CalendarFate::ALL.map(CalendarFate::as_str))
 }
 
 pub(crate) fn reason_or_null() -> Object {

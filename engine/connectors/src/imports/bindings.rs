@@ -13,6 +13,16 @@ wasmtime::component::bindgen!({
     with: { "clawback:mail-store/mail-stream.connection": crate::granted::connection::Connection },
 });
 
+/// The additional interface of connectors that keep calendars clean.
+pub mod calendars {
+    wasmtime::component::bindgen!({
+        path: "../../plugins/wit",
+        world: "calendar-keeper",
+        exports: { default: async },
+        with: { "clawback:mail-store/types": crate::imports::bindings::clawback::mail_store::types },
+    });
+}
+
 /// The additional interface of connectors that examine messages.
 pub mod examining {
     wasmtime::component::bindgen!({

@@ -14,6 +14,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use super::calendar;
 use super::reconcile::{judged, reconcile};
 use crate::evidence::{self, Keeper};
 use crate::gate::Gated;
@@ -250,7 +251,8 @@ async fn reconciled(
     outcomes: &mut Vec<Outcome>,
 ) -> Result<Vec<ActionTarget>, CallError> {
     let mut aims: Vec<ActionTarget> = chunk.left.iter().map(|target| aim(target)).collect();
-    let done = reconcile(place.store, place.mailbox, context.action, &chunk.left, &mut aims).await?;
+    let mut done = reconcile(place.store, place.mailbox, context.action, &chunk.left, &mut aims).await?;
+    calendar::settle(&context.site, place.store, place.mailbox, context.action, &mut done).await?;
     chunk.left.retain(|target| done.iter().all(|(seq, _)| *seq != target.seq));
     let now = context.site.now();
     outcomes.extend(done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, context.batch, now)));

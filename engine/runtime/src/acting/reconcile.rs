@@ -54,6 +54,7 @@ fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut 
             now: None,
             location: None,
             evidence: None,
+            calendar_entry: None,
         });
     }
     let arrived = |seen: &&Sighting| match (&target.former, action.destination()) {
@@ -73,6 +74,7 @@ fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut 
         now: Some(seen.reference.clone()),
         location: Some(seen.location.clone()),
         evidence: None,
+        calendar_entry: None,
     })
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clawback_connectors::{ActionTarget, CallError, Capabilities, Examined, MailStore, Page, Readiness};
-use clawback_model::{Action, Clock, Effect, FeatureRequest, Located, Message, MessageRef, Query, Timestamp};
+use clawback_model::{
+    Action, CalendarEntry, Clock, Effect, FeatureRequest, Located, Message, MessageRef, Query, Timestamp,
+};
 use clawback_store::Store;
 use tokio::sync::Notify;
 
@@ -117,6 +119,23 @@ impl MailStore for Gated {
         request: &FeatureRequest,
     ) -> Result<Vec<Examined>, CallError> {
         self.call(Some(mailbox), self.store.examine(mailbox, references, request)).await
+    }
+
+    fn keeps_calendar(&self) -> bool {
+        self.store.keeps_calendar()
+    }
+
+    async fn settle_calendar(
+        &self,
+        mailbox: &str,
+        action: Action,
+        aims: &[ActionTarget],
+    ) -> Result<Vec<Option<CalendarEntry>>, CallError> {
+        self.call(Some(mailbox), self.store.settle_calendar(mailbox, action, aims)).await
+    }
+
+    async fn calendar_obstacle(&self, mailbox: &str) -> Result<Option<String>, CallError> {
+        self.call(Some(mailbox), self.store.calendar_obstacle(mailbox)).await
     }
 
     async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {

@@ -44,6 +44,8 @@ fn message_head() -> Vec<String> {
         "Reason",
         "Detail",
         "Evidence",
+        "Calendar entry",
+        "Calendar entry detail",
         "Batch",
         "Recorded",
     ];
@@ -68,6 +70,8 @@ fn message(row: &MessageJson) -> Vec<String> {
         row.reason.as_deref().unwrap_or_default().to_owned(),
         text(&row.detail),
         text(&row.evidence),
+        row.calendar_entry.as_deref().unwrap_or_default().to_owned(),
+        text(&row.calendar_entry_detail),
         row.batch.map(|batch| batch.to_string()).unwrap_or_default(),
         text(&row.recorded_at),
     ]

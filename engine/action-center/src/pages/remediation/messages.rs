@@ -155,6 +155,10 @@ fn row(frame: &Frame, remediation: &Remediation, (target, outcome): &(Target, Op
             Some(detail) => span title=(visible_line(detail, 300)) { (word) ": " (visible_line(detail, 300)) },
             None => (word),
         }
+        @if let Some(entry) = receipt.and_then(|receipt| receipt.calendar_entry.as_ref()) {
+            @let fate = spoken(entry.fate.as_str()).to_lowercase();
+            div { "Calendar entry: " (fate) @if let Some(detail) = &entry.detail { ": " (visible_line(detail, 300)) } }
+        }
     } };
     let moved = html! { @if let Some(receipt) = receipt { @match &receipt.location {
         Some(location) => (text::place(location)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clawback_connectors::{CallError, CredentialTrial, Readiness, Survey, Visit};
+use clawback_connectors::{CalendarReadiness, CallError, CredentialTrial, Readiness, Survey, Visit};
 use clawback_model::visible_line;
 use serde::Serialize;
 
@@ -10,6 +10,8 @@ use crate::failure::{Failure, clean};
 
 /// Characters of a server's text in a line at most.
 const TEXT: usize = 300;
+/// The word for calendar entries, beside those of the actions.
+const CALENDAR: &str = "calendar-entries";
 
 /// One store.
 #[derive(Debug, Serialize)]
@@ -37,6 +39,32 @@ struct Mailbox {
     /// The tokens of this mailbox that were requested.
     credentials: Vec<CredentialTrial>,
     actions: Vec<Known>,
+    /// Whether calendar entries go with their invitations; null if the connector does not reach calendars.
+    calendar: Option<Calendar>,
+}
+
+/// Why calendar entries stay; null if they go with their invitations.
+#[derive(Debug, Serialize)]
+struct Calendar {
+    obstacle: Option<String>,
+}
+
+impl Calendar {
+    fn of(readiness: CalendarReadiness) -> Option<Self> {
+        match readiness {
+            CalendarReadiness::Unknown => None,
+            CalendarReadiness::Ready => Some(Self { obstacle: None }),
+            CalendarReadiness::Obstacle(why) => Some(Self { obstacle: Some(why) }),
+        }
+    }
+
+    /// As it is shown. Acts on messages do not need the calendar, so nothing is wrong.
+    fn words(&self) -> String {
+        match &self.obstacle {
+            Some(obstacle) => format!("they stay: {}", visible_line(obstacle, TEXT)),
+            None => "removed with their invitations".to_owned(),
+        }
+    }
 }
 
 /// The readiness of one action in one mailbox.
@@ -81,8 +109,9 @@ impl Mailbox {
             }
         };
         let milliseconds = u64::try_from(visit.took.as_millis()).unwrap_or(u64::MAX);
-        let Visit { mailbox, credentials, .. } = visit;
-        Self { mailbox: mailbox.to_string(), milliseconds, problem, credentials, actions }
+        let Visit { mailbox, credentials, calendar, .. } = visit;
+        let (mailbox, calendar) = (mailbox.to_string(), Calendar::of(calendar));
+        Self { mailbox, milliseconds, problem, credentials, actions, calendar }
     }
 }
 
@@ -110,7 +139,9 @@ impl Looked {
     /// The result that a server returns for the first mailbox.
     pub(super) fn at_one(store: &str, mailbox: Option<String>, milliseconds: u64) -> Self {
         let (credentials, actions) = (Vec::new(), Vec::new());
-        let looked_at = mailbox.map(|mailbox| Mailbox { mailbox, milliseconds, problem: None, credentials, actions });
+        let (problem, calendar) = (None, None);
+        let looked_at =
+            mailbox.map(|mailbox| Mailbox { mailbox, milliseconds, problem, credentials, actions, calendar });
         Self { looked_at: looked_at.into_iter().collect(), ..Self::new(store) }
     }
 
@@ -162,6 +193,9 @@ impl Looked {
         for one in &self.looked_at {
             for known in &one.actions {
                 found.entry((&known.action, known.words())).or_default().push(&one.mailbox);
+            }
+            if let Some(calendar) = &one.calendar {
+                found.entry((CALENDAR, calendar.words())).or_default().push(&one.mailbox);
             }
         }
         let opened = self.looked_at.iter().filter(|one| !one.actions.is_empty()).count();
@@ -241,6 +275,9 @@ impl Looked {
                 let known = [known.action.clone(), text(&known.obstacle), text(&known.creates), text(&known.visible)];
                 rows.push([head.clone(), known.to_vec()].concat());
             }
+            if let Some(calendar) = &one.calendar {
+                rows.push([head.clone(), vec![CALENDAR.to_owned(), text(&calendar.obstacle)]].concat());
+            }
         }
         for row in &mut rows {
             row.resize(8, String::new());
@@ -264,7 +301,8 @@ mod tests {
 
     fn visit(mailbox: &str, seen: Result<Vec<Readiness>, CallError>) -> Visit {
         let seen = seen.map_err(|source| ProbeError { mailbox: Some(mailbox.into()), source });
-        Visit { mailbox: mailbox.into(), credentials: Vec::new(), took: Duration::from_millis(7), seen }
+        let (credentials, calendar) = (Vec::new(), CalendarReadiness::Unknown);
+        Visit { mailbox: mailbox.into(), credentials, took: Duration::from_millis(7), calendar, seen }
     }
 
     fn looked(visits: Vec<Visit>) -> Looked {
@@ -305,6 +343,27 @@ mod tests {
         let json = serde_json::to_value(&seen).unwrap();
         assert_eq!(json["looked_at"][1]["actions"][0]["obstacle"], "no UIDPLUS");
         assert_eq!(seen.rows()[1][5], "no UIDPLUS");
+    }
+
+    #[test]
+    fn entries_that_stay_are_said_and_nothing_is_wrong() {
+        let with = |mailbox: &str, calendar| Visit { calendar, ..visit(mailbox, Ok(vec![ready(Action::SoftDelete)])) };
+        let seen = looked(vec![
+            with("a", CalendarReadiness::Ready),
+            with("b", CalendarReadiness::Obstacle("it needs a permission".into())),
+        ]);
+        assert!(seen.is_well());
+        let lines: Vec<String> = seen.details().iter().map(|line| line.trim().to_owned()).collect();
+        assert_eq!(
+            lines[..2],
+            [
+                "calendar-entries       removed with their invitations (1 of 2 mailboxes, e.g. a)",
+                "calendar-entries       they stay: it needs a permission (1 of 2 mailboxes, e.g. b)",
+            ]
+        );
+        let json = serde_json::to_value(&seen).unwrap();
+        assert_eq!(json["looked_at"][1]["calendar"]["obstacle"], "it needs a permission");
+        assert_eq!(seen.rows()[3][4..6], ["calendar-entries", "it needs a permission"]);
     }
 
     #[test]
