@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 mod app;
 mod batch;
+mod event;
 mod filter;
 mod listing;
 mod mailbox;
@@ -116,8 +117,36 @@ impl Graph {
             mail.shown.headers.clear();
         }
         let id = mail.immutable_id();
+        if let Some(object) = mail.shown.invitation.as_deref().filter(|_| !is_own) {
+            event::attend(mailbox, number, object);
+        }
         mailbox.mails.push(mail);
         id
+    }
+
+    /// Answers changes of calendars by an error of the server from now on, or makes them again.
+    pub fn break_calendars(&self, is_down: bool) {
+        self.site().is_calendar_down = is_down;
+    }
+
+    /// Answers an invitation, as the owner of the calendar does.
+    pub fn respond(&self, user: &str, subject: &str, response: &str) {
+        let mut site = self.site();
+        let mailbox = site.mailbox(user);
+        let event = mailbox.events.iter_mut().find(|event| event.shown["subject"] == subject).unwrap();
+        event.shown["responseStatus"]["response"] = json!(response);
+    }
+
+    /// Returns the entries of a calendar as Graph shows them, without ids, in the order in which they were made.
+    pub fn entries(&self, user: &str) -> Vec<Value> {
+        let mut site = self.site();
+        let events = site.mailbox(user).events.iter().filter(|event| !event.is_deleted);
+        events.map(|event| Value::Object(event.shown.clone())).collect()
+    }
+
+    /// Returns how many entries are among the deleted items.
+    pub fn deleted_entries(&self, user: &str) -> usize {
+        self.site().mailbox(user).events.iter().filter(|event| event.is_deleted).count()
     }
 
     /// Sets what the owner sets: whether it is read, its flag, its categories.

@@ -13,7 +13,9 @@ use serde_json::json;
 
 use crate::{
     address,
+    calendar::Calendar,
     client::{Client, Part},
+    entry::{self, Invitation},
     find::find,
     flags,
     folders::{Folders, MailFolder},
@@ -39,6 +41,14 @@ pub(crate) struct Checked {
     pub(crate) to: Option<MailFolder>,
 }
 
+impl Checked {
+    /// Returns the message as an invitation, if it is one, with the place where its entry is to be.
+    fn invitation(&self, action: Action) -> Option<Invitation> {
+        let home = self.to.as_ref().filter(|_| entry::restores(action)).map(MailFolder::location);
+        Invitation::of(self.at, &self.mail, home.unwrap_or_else(|| self.from.clone()))
+    }
+}
+
 /// The state of one call.
 pub(crate) struct Run<'c, 'a, H> {
     pub(crate) client: &'c Client<'a, H>,
@@ -51,17 +61,20 @@ pub(crate) struct Run<'c, 'a, H> {
     /// Messages that belong to a target.
     pub(crate) claimed: HashSet<String>,
     pub(crate) ready: Vec<Checked>,
+    /// Invitations that were in the destination before.
+    arrived: Vec<Invitation>,
     /// Whether messages are moved again, after the folders were listed again.
     pub(crate) is_second: bool,
     /// Why the call ends with an error although messages were acted on: some may still move.
     pub(crate) unclear: Option<Error>,
 }
 
-/// Returns one outcome per target, in order.
-pub(crate) fn apply<H: Host + Http + Memo>(
-    client: &Client<'_, H>,
+/// Returns one outcome per target, in order. With a `calendar`, entries go and come with their invitations.
+pub(crate) fn apply<'c, 'a, H: Host + Http + Memo>(
+    client: &'c Client<'a, H>,
     action: Action,
-    targets: &[Target],
+    targets: &'c [Target],
+    mut calendar: Option<&mut Calendar<'c, 'a, H>>,
 ) -> Result<Vec<Outcome>, Error> {
     let mut run = Run {
         client,
@@ -72,6 +85,7 @@ pub(crate) fn apply<H: Host + Http + Memo>(
         home: Vec::new(),
         claimed: HashSet::new(),
         ready: Vec::new(),
+        arrived: Vec::new(),
         is_second: false,
         unclear: None,
     };
@@ -80,13 +94,34 @@ pub(crate) fn apply<H: Host + Http + Memo>(
     } else {
         run.check()?;
         let ready = std::mem::take(&mut run.ready);
+        let invitations: Vec<Invitation> = match &calendar {
+            Some(_) => ready.iter().filter_map(|one| one.invitation(action)).collect(),
+            None => Vec::new(),
+        };
+        if let Some(calendar) = calendar.as_mut().filter(|_| !entry::restores(action)) {
+            calendar.prepare(invitations.clone());
+        }
         if action == Action::HardDelete {
+            // No deleted message leads to its entry.
+            if let Some(calendar) = calendar.as_mut() {
+                calendar.remove(|_| true);
+            }
             run.delete(ready)?;
         } else {
             run.carry(ready)?;
         }
         if action == Action::Restore {
             run.restore_flags()?;
+        }
+        if let Some(calendar) = calendar {
+            let is_done = |at: usize| matches!(run.effects[at], Some(Effect::Succeeded(_)));
+            if entry::restores(action) {
+                // A restore that was interrupted finds its messages in the destination.
+                let done = invitations.into_iter().filter(|one| is_done(one.at)).chain(run.arrived);
+                calendar.put_back(done.collect(), false);
+            } else {
+                calendar.remove(is_done);
+            }
         }
         // The host asks where everything is before it acts again.
         if let Some(error) = run.unclear {
@@ -172,7 +207,8 @@ impl<H: Host + Http + Memo> Run<'_, '_, H> {
             }
         };
         let id = mail.parent_folder_id.clone().unwrap_or_default();
-        if to.as_ref().is_some_and(|to| to.id == id) {
+        if let Some(to) = to.as_ref().filter(|to| to.id == id) {
+            self.arrived.extend(Invitation::of(at, &mail, to.location()));
             self.effects[at] = Some(Effect::AlreadyInDestination);
             self.home.push((at, mail.id.clone(), flags::of(&mail)));
             return Ok(());

@@ -16,6 +16,11 @@ pub(crate) fn message(id: &str) -> String {
     format!("/messages/{}", web::escaped(id))
 }
 
+/// Returns the path of an entry of the calendar below its mailbox.
+pub(crate) fn event(id: &str) -> String {
+    format!("/events/{}", web::escaped(id))
+}
+
 /// Returns the path of a folder below its mailbox.
 pub(crate) fn folder(id: &str) -> String {
     format!("/mailFolders/{}", web::escaped(id))

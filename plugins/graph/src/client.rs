@@ -59,6 +59,10 @@ impl Part {
         Self { method: "POST", path: path.into(), body }
     }
 
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self { method: "DELETE", path: path.into(), body: None }
+    }
+
     pub(crate) fn patch(path: impl Into<String>, body: Value) -> Self {
         Self { method: "PATCH", path: path.into(), body: Some(body) }
     }

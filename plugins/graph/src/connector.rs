@@ -6,11 +6,18 @@ use clawback_connector_sdk::{
     examiner::{Examined, Request},
     host::{Host, Http, Memo},
     types::{
-        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
+        Action, Capabilities, Effect, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
+        Target,
     },
 };
 
-use crate::{act, client::Client, examine, locate, raw, readiness, search, users};
+use crate::{
+    act,
+    bindings::exports::clawback::mail_store::calendar::{Acted, Entry, Fate},
+    calendar::{self, Calendar},
+    client::Client,
+    examine, locate, raw, readiness, search, users,
+};
 
 /// The most targets of one call: five batches in turn. Microsoft runs four parts of a batch at once, which is all that a
 /// mailbox accepts.
@@ -26,6 +33,39 @@ impl<H: Host + Http + Memo> Graph<H> {
     /// Creates a connector with the grants of this host.
     pub fn new(host: H) -> Self {
         Self { host }
+    }
+
+    /// Acts like `apply`, with the entries that invitations left in the calendar.
+    pub fn apply_with_entries(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Acted>, Error> {
+        let client = self.client(mailbox);
+        let mut calendar = Calendar::new(&client, action, targets.len());
+        let outcomes = act::apply(&client, action, targets, Some(&mut calendar))?;
+        let acted = outcomes.into_iter().zip(calendar.entries).map(|(mut outcome, entry)| {
+            let is_removed = entry.as_ref().is_some_and(|entry| entry.fate == Fate::Removed);
+            if let (Effect::Failed(why), true) = (&mut outcome.effect, is_removed) {
+                why.push_str("; its entry in the calendar was removed");
+            }
+            Acted { outcome, entry }
+        });
+        Ok(acted.collect())
+    }
+
+    /// Completes what an interrupted act left undone in the calendar.
+    pub fn settle_entries(
+        &self,
+        mailbox: &str,
+        action: Action,
+        targets: &[Target],
+    ) -> Result<Vec<Option<Entry>>, Error> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        calendar::settle(&self.client(mailbox), action, targets)
+    }
+
+    /// Returns why entries cannot be removed from this calendar.
+    pub fn calendar_obstacle(&self, mailbox: &str) -> Result<Option<String>, Error> {
+        calendar::obstacle(&self.client(mailbox))
     }
 
     fn actions(&self) -> Vec<Action> {
@@ -57,7 +97,7 @@ impl<H: Host + Http + Memo> Connector for Graph<H> {
     }
 
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
-        act::apply(&self.client(mailbox), action, targets)
+        act::apply(&self.client(mailbox), action, targets, None)
     }
 
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {

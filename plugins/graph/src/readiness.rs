@@ -13,9 +13,9 @@ use crate::{
     folders::{self, Folders},
 };
 
-/// No message has this id: a request to change it shows whether changes are permitted, and changes nothing.
+/// No message and no entry has this id: a request to change it shows whether changes are permitted, and changes nothing.
 /// It has the length and the form of one, so that no server refuses it before it looks at rights.
-const NOTHING: &str = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+pub(crate) const NOTHING: &str = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// Returns whether the cloud has no permanent delete, by the setting `hard-delete`.
 pub(crate) fn is_hard_delete_off(host: &impl Host) -> bool {

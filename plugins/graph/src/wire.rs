@@ -18,6 +18,9 @@ pub(crate) struct Page<T> {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Mail {
     pub(crate) id: String,
+    /// The type, where it is not that of an ordinary message.
+    #[serde(rename = "@odata.type")]
+    pub(crate) kind: Option<String>,
     pub(crate) parent_folder_id: Option<String>,
     pub(crate) internet_message_id: Option<String>,
     pub(crate) sent_date_time: Option<String>,

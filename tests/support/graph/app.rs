@@ -21,6 +21,8 @@ pub enum Right {
     MailRead,
     MailReadWrite,
     UserReadAll,
+    CalendarsRead,
+    CalendarsReadWrite,
 }
 
 /// A token that was issued.

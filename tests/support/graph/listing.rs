@@ -7,7 +7,7 @@ use super::mailbox::{Folder, Mailbox};
 use super::message::{self, Mail};
 use super::request::{Answer, Request, encoded};
 
-/// The only `$expand` of a message that the fake knows: its size.
+/// The `$expand` of messages that the fake knows: their size.
 const SIZE: &str = "singleValueExtendedProperties($filter=id eq 'Integer 0xe08')";
 
 fn refuse(message: &str) -> Answer {

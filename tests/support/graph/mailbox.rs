@@ -1,5 +1,6 @@
 //! What one mailbox has: folders and messages, with the two kinds of ids that Graph gives to a message.
 
+use super::event::Event;
 use super::message::Mail;
 
 /// The well-known names that the fake knows, with the names that an owner sees.
@@ -54,6 +55,7 @@ pub(super) struct Mailbox {
     pub(super) state: State,
     pub(super) folders: Vec<Folder>,
     pub(super) mails: Vec<Mail>,
+    pub(super) events: Vec<Event>,
 }
 
 impl Mailbox {
@@ -66,6 +68,7 @@ impl Mailbox {
             state: State::Ready,
             folders: Vec::new(),
             mails: Vec::new(),
+            events: Vec::new(),
         };
         for (well_known, name) in WELL_KNOWN {
             let root = mailbox.folders.first().map(|root| root.id.clone()).unwrap_or_default();

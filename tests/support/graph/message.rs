@@ -1,5 +1,6 @@
 //! A message as Graph shows it: properties made from the raw message, and nothing that was not selected.
 
+use super::event;
 use chrono::{DateTime, SecondsFormat};
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders as _};
 use serde_json::{Map, Value, json};
@@ -47,6 +48,8 @@ pub(super) struct Mail {
     pub(super) is_read: bool,
     pub(super) flag: String,
     pub(super) categories: Vec<String>,
+    /// Extended properties that programs have set.
+    pub(super) properties: Vec<(String, String)>,
     pub(super) shown: Shown,
 }
 
@@ -63,13 +66,25 @@ pub(super) struct Shown {
     pub(super) headers: Vec<(String, String)>,
     /// Names and types.
     pub(super) attachments: Vec<(String, String)>,
+    /// The calendar object of an invitation.
+    pub(super) invitation: Option<String>,
 }
 
 impl Mail {
     pub(super) fn new(number: usize, folder: String, raw: &[u8], received: i64) -> Self {
         let (flag, shown) = ("notFlagged".to_owned(), Shown::read(raw));
         let raw = raw.to_vec();
-        Self { number, folder, raw, received, is_read: false, flag, categories: Vec::new(), shown }
+        Self {
+            number,
+            folder,
+            raw,
+            received,
+            is_read: false,
+            flag,
+            categories: Vec::new(),
+            properties: Vec::new(),
+            shown,
+        }
     }
 
     /// The id that stays when the message moves.
@@ -101,6 +116,10 @@ impl Mail {
         }
         if shown.get("internetMessageHeaders").is_some_and(Value::is_null) {
             shown.remove("internetMessageHeaders");
+        }
+        if self.shown.invitation.is_some() {
+            // A type that is not the declared one is always named.
+            shown.insert("@odata.type".into(), json!("#microsoft.graph.eventMessageRequest"));
         }
         Value::Object(shown)
     }
@@ -165,6 +184,7 @@ impl Shown {
             sent: message.date().map(|date| date.to_timestamp() * 1_000_000),
             headers: headers.collect(),
             attachments: message.attachments().map(attachment).collect(),
+            invitation: event::invitation(raw),
         }
     }
 }

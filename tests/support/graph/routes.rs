@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::app::Right;
+use super::event;
 use super::listing;
 use super::mailbox::{Mailbox, State};
 use super::request::{Answer, Body, Request};
@@ -23,6 +24,25 @@ fn denied() -> Answer {
     Answer::error(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 }
 
+/// Refuses what the permissions of the application do not allow.
+fn check_rights(site: &Site, rights: &[Right], request: &Request) -> Result<(), Answer> {
+    let (reads, rest) = (request.method == "GET", request.rest());
+    let is_entry = rest.first() == Some(&"events");
+    let wants_entry = request.option("$expand").is_some_and(|expand| expand.contains("eventMessage/event"));
+    if is_entry || wants_entry {
+        let may = |right: &Right| *right == Right::CalendarsReadWrite || reads && *right == Right::CalendarsRead;
+        if !rights.iter().any(may) {
+            return Err(denied());
+        }
+        if !reads && site.is_calendar_down {
+            return Err(Answer::error(503, "ErrorInternalServerError", "The server is busy."));
+        }
+    }
+    let is_of_mail = |right: &&Right| matches!(right, Right::MailRead | Right::MailReadWrite);
+    let may = |right: &Right| reads || *right == Right::MailReadWrite;
+    if is_entry || rights.iter().filter(is_of_mail).any(may) { Ok(()) } else { Err(denied()) }
+}
+
 fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer, Answer> {
     let origin = site.origin.clone();
     if request.path == ["users"] {
@@ -39,12 +59,11 @@ fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer,
         return Err(Answer::error(400, "BadRequest", "Resource not found for the segment."));
     };
     site.reached.push(user.to_lowercase());
-    let reads = request.method == "GET";
-    let may = if reads { !rights.is_empty() } else { rights.contains(&Right::MailReadWrite) };
-    if !may || !rights.iter().any(|right| matches!(right, Right::MailRead | Right::MailReadWrite)) {
-        return Err(denied());
-    }
+    check_rights(site, rights, request)?;
+    let rest = request.rest();
     let has_permanent_delete = site.options.has_permanent_delete;
+    let number = site.next_number;
+    site.next_number += usize::from(rest == ["events"]);
     let short = site.options.short_pages.then(|| site.random() % 4);
     let counts = site.options.keeps_categories;
     let is_user = |mailbox: &&mut Mailbox| mailbox.user.eq_ignore_ascii_case(user) || mailbox.object == user;
@@ -59,7 +78,6 @@ fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer,
         }
         State::Blocked => return Err(Answer::error(403, "ErrorAccessDenied", "Access to OData is disabled.")),
     }
-    let rest = request.rest();
     match (request.method.as_str(), rest.as_slice()) {
         ("GET", ["messages"]) => listing::messages(request, mailbox, None, &origin, short),
         ("GET", ["mailFolders"]) => listing::folders(request, mailbox, &mailbox.folders[0].id, &origin),
@@ -80,8 +98,13 @@ fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer,
         ("POST", ["mailFolders", parent, "childFolders"]) => create(request, mailbox, Some(parent)),
         ("GET", ["messages", id]) => {
             let mail = &mailbox.mails[find(mailbox, id)?];
-            let (selected, with_size) = (listing::selected(request)?, listing::wants_size(request)?);
-            Ok(Answer::json(200, mail.json(&selected, request.is_immutable(), with_size)))
+            let selected = listing::selected(request)?;
+            let mut shown = mail.json(&selected, request.is_immutable(), false);
+            let expand = request.option("$expand").unwrap_or_default();
+            if event::expand(mailbox, mail, expand, &mut shown).is_none() {
+                shown = mail.json(&selected, request.is_immutable(), listing::wants_size(request)?);
+            }
+            Ok(Answer::json(200, shown))
         }
         ("GET", ["messages", id, "attachments"]) => {
             let mail = &mailbox.mails[find(mailbox, id)?];
@@ -108,6 +131,7 @@ fn route(site: &mut Site, rights: &[Right], request: &Request) -> Result<Answer,
             mailbox.mails.remove(at);
             Ok(Answer::nothing(204))
         }
+        (_, ["events", rest @ ..]) => event::answer(mailbox, request, rest, number, has_permanent_delete),
         _ => Err(Answer::error(400, "BadRequest", "Resource not found for the segment.")),
     }
 }
@@ -144,6 +168,13 @@ fn patch(mailbox: &mut Mailbox, at: usize, body: Option<&Value>, keeps_categorie
     for (name, value) in body {
         match (name.as_str(), value) {
             ("isRead", Value::Bool(is_read)) => mail.is_read = is_read,
+            ("singleValueExtendedProperties", Value::Array(all)) => {
+                for one in &all {
+                    let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+                    mail.properties.retain(|(id, _)| *id != text("id"));
+                    mail.properties.push((text("id"), text("value")));
+                }
+            }
             ("flag", flag) if flag["flagStatus"].is_string() => {
                 flag["flagStatus"].as_str().unwrap_or_default().clone_into(&mut mail.flag);
             }

@@ -34,7 +34,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            rights: vec![Right::MailReadWrite, Right::UserReadAll],
+            rights: vec![Right::MailReadWrite, Right::UserReadAll, Right::CalendarsReadWrite],
             throttled: 0,
             retry_after: 1,
             seed: 1,
@@ -55,6 +55,8 @@ pub(super) struct Site {
     /// What links to next pages of messages begin with instead.
     pub(super) links: Option<String>,
     pub(super) options: Options,
+    /// Whether changes of calendars are answered by an error of the server, and not made.
+    pub(super) is_calendar_down: bool,
     pub(super) mailboxes: Vec<Mailbox>,
     pub(super) tokens: Tokens,
     pub(super) traffic: Traffic,
@@ -72,6 +74,7 @@ impl Site {
             origin: String::new(),
             links: None,
             options,
+            is_calendar_down: false,
             mailboxes: Vec::new(),
             tokens: Tokens::default(),
             traffic: Traffic::default(),

@@ -6,8 +6,9 @@ use std::time::Instant;
 use clawback_tests::binary::{Clawback, copy_folder};
 use clawback_tests::graph::{self, Graph, Options};
 use clawback_tests::mail::Random;
+use serde_json::Value;
 
-use super::{ANN, BEN, MONDAY, mail};
+use super::{ANN, BEN, MONDAY, invitation, mail};
 
 /// Runs that are killed while they run.
 const KILLED: usize = 50;
@@ -25,6 +26,14 @@ steps:
   - verify: {}
 ";
 
+/// What an entry shows, in order: the id of one that was made anew is another.
+fn places(entries: &[Value]) -> Vec<String> {
+    let place = |entry: &Value| format!("{}: {}", entry["subject"], entry["location"]["displayName"]);
+    let mut places: Vec<String> = entries.iter().map(place).collect();
+    places.sort();
+    places
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_anywhere_on_graph() {
     let graph = Graph::start(Options::default(), &[ANN, BEN]).await;
@@ -32,8 +41,16 @@ async fn killed_anywhere_on_graph() {
         let mailbox = if number.is_multiple_of(2) { ANN } else { BEN };
         let subject = if number < 10 { "Hello" } else { "Your parcel waits" };
         let folder = if number.is_multiple_of(3) { "Projects/a" } else { "inbox" };
-        graph.deliver(mailbox, folder, mail(number, subject).as_bytes(), MONDAY);
+        let raw = match number % 4 {
+            1 => invitation(number, subject, "boss@bulk.example", "boss@bulk.example", ""),
+            _ => mail(number, subject),
+        };
+        graph.deliver(mailbox, folder, raw.as_bytes(), MONDAY);
     }
+    let entries = |graph: &Graph| [ANN, BEN].map(|mailbox| places(&graph.entries(mailbox)));
+    let in_calendar = entries(&graph);
+    let invited: usize = in_calendar.iter().flatten().filter(|place| place.contains("parcel")).count();
+    assert!(invited > 10, "{in_calendar:?}");
     let (before, home) = (graph.snapshot(), [ANN, BEN].map(|mailbox| graph.kept(mailbox)));
     let site = tempfile::tempdir().unwrap();
     let secret = super::secret(site.path(), graph::SECRET);
@@ -77,6 +94,12 @@ async fn killed_anywhere_on_graph() {
                 assert_eq!(is_moved, kept.subject.contains("parcel"), "seed {seed}: {kept:?}");
             }
         }
+        let of_strangers = entries(&graph).concat().into_iter().filter(|place| place.contains("parcel")).count();
+        assert_eq!(of_strangers, 0, "seed {seed}: an entry stayed without its invitation");
+        let messages = clawback.json(&["show", id, "--messages"]);
+        let removed =
+            messages["items"].as_array().unwrap().iter().filter(|row| row["calendar_entry"] == "removed").count();
+        assert_eq!(removed, invited, "seed {seed}: {messages}");
         // Each has a receipt, whenever the kill came.
         let undone = clawback.json(&["undo", id]);
         assert_eq!(
@@ -85,6 +108,7 @@ async fn killed_anywhere_on_graph() {
             "seed {seed}: {undone}"
         );
         assert_eq!([ANN, BEN].map(|mailbox| graph.kept(mailbox)), home, "seed {seed}");
+        assert_eq!(entries(&graph), in_calendar, "seed {seed}: each entry is back, once");
         clawback.ok(&["verify"]);
         killed += 1;
         if killed == KILLED {

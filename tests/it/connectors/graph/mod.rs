@@ -13,6 +13,7 @@ use super::conformance::secret;
 use super::{config, host};
 
 mod acts;
+mod calendar;
 mod confinement;
 mod contract;
 mod hunts;
@@ -56,6 +57,19 @@ fn mail(number: usize, subject: &str) -> String {
     format!(
         "From: Parcels <parcels@bulk.example>\r\nTo: {ANN}\r\nSubject: {subject}\r\n\
          Date: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{number}@bulk.example>\r\n\r\nBody {number}\r\n"
+    )
+}
+
+/// An invitation to a meeting, with further lines of its event.
+fn invitation(number: usize, subject: &str, sender: &str, organizer: &str, lines: &str) -> String {
+    format!(
+        "From: {sender}\r\nTo: {ANN}\r\nSubject: {subject}\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n\
+         Message-ID: <{number}@bulk.example>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/calendar; method=REQUEST; charset=utf-8\r\n\r\n\
+         BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:{number}@bulk.example\r\n\
+         ORGANIZER:mailto:{organizer}\r\nATTENDEE:mailto:{ANN}\r\nSUMMARY:{subject}\r\n{lines}\
+         LOCATION:https://phish.example/{number}\r\nDTSTART:20261201T100000Z\r\nDTEND:20261201T110000Z\r\n\
+         END:VEVENT\r\nEND:VCALENDAR\r\n"
     )
 }
 
