@@ -47,6 +47,15 @@ impl Chromium {
 
     /// The same with a preference for dark pages, or for light ones.
     pub async fn start_in(width: u32, height: u32, dark: bool) -> Self {
+        Self::start_with(width, height, dark, true).await
+    }
+
+    /// One that runs no scripts of pages, as some people set it. Those of the tests run.
+    pub async fn start_without_scripts(width: u32, height: u32) -> Self {
+        Self::start_with(width, height, false, false).await
+    }
+
+    async fn start_with(width: u32, height: u32, dark: bool, runs_scripts: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -74,6 +83,10 @@ impl Chromium {
         if width < NARROWEST {
             let screen = json!({ "width": width, "height": height, "pixelRatio": 1 });
             options["mobileEmulation"] = json!({ "deviceMetrics": screen });
+        }
+        if !runs_scripts {
+            // Chromium's own word for a blocked kind of content.
+            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
         }
         let wanted = json!({ "goog:chromeOptions": options, "unhandledPromptBehavior": "dismiss and notify" });
         let wanted = wanted.as_object().unwrap().clone();

@@ -32,6 +32,7 @@ mod slow;
 mod starting;
 mod unsent;
 mod upload;
+mod whole_job;
 
 use std::sync::Arc;
 

@@ -1,34 +1,32 @@
 //! The top of the page of a remediation: four numbers, the steps, and what there is to know first.
 
 use clawback_model::{Counts, Remediation, Status, StopReason, visible};
+use clawback_store::Batch;
 use maud::{Markup, html};
 
 use super::super::vote;
 use super::linked::by_id;
-use crate::center::Center;
 use crate::design::numbers::{Number, numbers};
 use crate::design::pill::Tone;
 use crate::design::stepper::{State, Step, stepper};
 use crate::design::words::{counted, number, spoken};
 use crate::design::{chart, text, toast};
 use crate::json::UndoJson;
-use crate::problem::Problem;
 
 /// Everything that changes while it runs.
-pub(super) async fn state(
-    center: &Center,
+pub(super) fn state(
     remediation: &Remediation,
+    batches: &[Batch],
     undos: &[Remediation],
     retries: &[Remediation],
-) -> Result<Markup, Problem> {
-    let batches = center.site().history.batches(&remediation.id).await?;
+) -> Markup {
     let speed = batches.iter().rev().find_map(|batch| {
         let (ended, ..) = batch.finished.as_ref()?;
         let micros = u64::try_from(ended.0 - batch.started_at.0).ok().filter(|micros| *micros > 0)?;
         Some(u64::from(batch.targets) * 1_000_000 / micros)
     });
     let undone = UndoJson::of(undos);
-    Ok(html! {
+    html! {
         @if let Some(asked) = &remediation.asked { p .note.wait role="status" { (visible(&asked.to_string())) } }
         @if let Some(at) = remediation.starts_at() { (toast::warning(html! { "The playbook waits before it acts: it begins " (text::time(at)) "." })) }
         @if let Some(stop) = &remediation.stop { (toast::warning(visible(&stop.to_string()))) }
@@ -42,7 +40,7 @@ pub(super) async fn state(
         (numbers(&four(remediation)))
         @if remediation.counts.acted() > 0 { (chart::outcomes(&remediation.counts)) }
         (stepper(&steps(remediation, speed)))
-    })
+    }
 }
 
 /// The retries that acted on messages, or may yet.

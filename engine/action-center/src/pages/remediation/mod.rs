@@ -63,22 +63,23 @@ async fn show(
     problem: Option<&Problem>,
 ) -> Result<Response, Problem> {
     let Followers { undos, retries } = center.site().history.followers(&found.id).await?;
+    let batches = center.site().history.batches(&found.id).await?;
     let open = query.filled("tab").unwrap_or("overview");
     let content = match open {
         "messages" => messages::tab(center, frame, found, query).await?,
-        "batches" => records::batches(center, &found.id).await?,
+        "batches" => records::batches(&batches),
         "timeline" => records::timeline(center, &found.id).await?,
         "evidence" => records::evidence(center, &found.id, query, &format!("/remediations/{}", found.id)).await?,
         "late-copies" => records::late_copies(center, found).await?,
         "related" => records::related(center, found, &undos, &retries).await?,
-        _ => overview::tab(center, frame, found, sent).await?,
+        _ => overview::tab(center, frame, found, &batches, sent).await?,
     };
     let body = html! {
         @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
         @else if query.filled("submitted").is_some() && !found.status.is_final() {
             p .note.done role="status" { "Submitted. Approval ID: " strong { (found.request.approval_id) } ". This page updates by itself." }
         }
-        div #remediation-state data-live data-every=(pace(found)) { (head::state(center, found, &undos, &retries).await?) }
+        div #remediation-state data-live data-every=(pace(found)) { (head::state(found, &batches, &undos, &retries)) }
         div #remediation-tabs data-live { (tabs("Parts of the remediation", &tab_list(found, open))) }
         div #remediation-tab data-live[is_live(found, open)] { (content) }
     };

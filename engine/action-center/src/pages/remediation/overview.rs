@@ -1,6 +1,7 @@
 //! The first tab of a remediation: the vote, what the plan found, what the vote covers, and the request.
 
 use clawback_model::{Origin, Picked, Remediation, Request, SelectionMode};
+use clawback_store::Batch;
 use maud::{Markup, html};
 
 use super::super::fields::Fields;
@@ -20,12 +21,12 @@ pub(super) async fn tab(
     center: &Center,
     frame: &Frame,
     remediation: &Remediation,
+    batches: &[Batch],
     sent: &Fields,
 ) -> Result<Markup, Problem> {
     let (request, history) = (&remediation.request, &center.site().history);
     let plan = remediation.plan.as_ref();
     let again = history.looked_again(remediation).await?;
-    let batches = history.batches(&remediation.id).await?;
     let stance = Stance::of(frame, remediation, center.now());
     let approval = vote::approval(center, frame, remediation, &stance, sent.get("comment")).await?;
     let waits = remediation.status == clawback_model::Status::Paused && !remediation.may_be_resumed_by(&frame.who);
@@ -57,7 +58,7 @@ pub(super) async fn tab(
             ("Last change", text::moment(remediation.updated_at)),
         ]))
         (terms(center, remediation).await?)
-        (chart::throughput(&batches))
+        (chart::throughput(batches))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The records of a remediation: batches, events, kept messages, late copies, and the records around it.
 
 use clawback_model::{InvestigationStatus, Remediation, RemediationId};
+use clawback_store::Batch;
 use maud::{Markup, html};
 
 use super::super::fields::Fields;
@@ -32,7 +33,7 @@ const EVENTS: [Column; 6] = [
     Column::count("Event no."),
     Column::long("When"),
     Column::medium("Event"),
-    Column::lead("Description").tall(),
+    Column::lead("Description").widest().tall(),
     Column::medium("By").tall().at_960(),
     Column::medium("Hash").at_1240(),
 ];
@@ -53,10 +54,9 @@ const RELATED: [Column; 6] = [
 ];
 
 /// The batches, with their numbers.
-pub(super) async fn batches(center: &Center, id: &RemediationId) -> Result<Markup, Problem> {
-    let found = center.site().history.batches(id).await?;
+pub(super) fn batches(found: &[Batch]) -> Markup {
     let open = |text: &str| html! { span .quiet { (text) } };
-    let row = |batch: &clawback_store::Batch| {
+    let row = |batch: &Batch| {
         let ended = batch.finished.as_ref();
         let count = |of: &dyn Fn(&clawback_model::BatchReport) -> u64| {
             ended.map_or_else(Markup::default, |(_, report, _)| text::count(of(report)))
@@ -74,7 +74,7 @@ pub(super) async fn batches(center: &Center, id: &RemediationId) -> Result<Marku
     };
     let rows: Vec<Row> = found.iter().map(row).collect();
     let nothing = empty(Icon::List, "No batches yet", "They begin once the plan is approved.");
-    Ok(html! { (Table::new("Batches", &BATCHES, rows).or(nothing)) })
+    html! { (Table::new("Batches", &BATCHES, rows).or(nothing)) }
 }
 
 /// The events, from the first to the last, with those of people who read a message.
