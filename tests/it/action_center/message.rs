@@ -284,7 +284,7 @@ async fn the_subject_is_wide_and_the_bar_of_a_selection_is_in_view() {
         browser.run("document.querySelector('tbody input[name=pick]').scrollIntoView({ block: 'center' })").await;
         browser.click("tbody input[name=pick]").await;
         // The limit is said before it is reached.
-        browser.sees(if width == 1280 { "Soft-delete 1 message" } else { "1 selected of at most 100" }).await;
+        browser.sees(if width == 1280 { "Soft-delete 1 message" } else { "1 selected of at most 50" }).await;
         if width == 1280 {
             let subject = browser.run("return document.querySelector('th.lead').getBoundingClientRect().width").await;
             assert!(subject.as_f64().unwrap() >= 200.0, "{subject}");

@@ -16,7 +16,7 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::paging::{Rows, pager};
+use super::paging::{ROWS, Rows, pager};
 use super::query::PAGE;
 use super::shown::Shown;
 use super::views::View;
@@ -47,8 +47,8 @@ const PLAYBOOK: &str = "manual";
 pub(super) const SHOWN: usize = 1_000;
 /// Characters of a subject, or of a mailbox, in the name of a box.
 const NAMED: usize = 80;
-/// Messages that can be selected one by one, or left out of all.
-const MOST_TICKS: usize = 100;
+/// Messages that can be selected one by one, or left out of all: those of a page.
+const MOST_TICKS: usize = ROWS;
 /// The field of the form that names the message to be read.
 pub(super) const VIEW: &str = "view";
 const COLUMNS: [Column; 9] = [
