@@ -9,13 +9,18 @@ use super::words::{number, spoken};
 const LONGEST: usize = 200;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A selection in words, as typed, in full, with hidden characters made visible. Its times are shown as all times are.
+/// A selection in words, in full, with hidden characters made visible. Its times are shown as all times are, but for
+/// those in quotes, which are text as it was typed.
 pub(crate) fn selection(words: &str) -> Markup {
-    let words = visible(words);
-    html! { bdi .selection { @for word in words.split_inclusive(' ') {
-        @let exact = word.trim_end_matches([' ', ';', ',', '.']);
-        @if exact.ends_with('Z') && Timestamp::parse(exact).is_some() { (time_of(exact)) (&word[exact.len()..]) } @else { (word) }
-    } } }
+    let (words, mut is_quoted) = (visible(words), false);
+    let piece = |word| {
+        let was_quoted = is_quoted;
+        is_quoted ^= str::matches(word, '"').count() % 2 == 1;
+        let exact = str::trim_end_matches(word, [' ', ';', ',', '.']);
+        let is_time = !was_quoted && exact.ends_with('Z') && Timestamp::parse(exact).is_some();
+        if is_time { (time_of(exact), &word[exact.len()..]) } else { (Markup::default(), word) }
+    };
+    html! { bdi .selection { @for (time, text) in words.split_inclusive(' ').map(piece) { (time) (text) } } }
 }
 
 /// Text that may come from mail: on one line, cut, with hidden characters made visible.
@@ -140,6 +145,9 @@ mod tests {
             "{shown}"
         );
         assert!(shown.starts_with("<bdi class=\"selection\">subject contains &quot;2026&quot;; received"), "{shown}");
+        let typed =
+            selection("subject contains \"at 2026-10-30T12:53:20Z or so\"; before 2026-10-31T00:00:00Z").into_string();
+        assert!(typed.contains("at 2026-10-30T12:53:20Z or") && typed.matches("<time").count() == 1, "{typed}");
         assert!(!selection("until 2026-99-99T00:00:00Z").into_string().contains("<time"));
     }
 

@@ -1,7 +1,6 @@
 //! The documentation of this version as pages: the Markdown files of the repository, with links between them.
 
 use axum::extract::{Path, State};
-use clawback_model::visible;
 use maud::{Markup, PreEscaped, html};
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
@@ -143,7 +142,7 @@ fn address(link: &str) -> Option<String> {
         link.split_once('#').map_or((link, String::new()), |(file, part)| (file, format!("#{part}")));
     let file = format!("/{file}");
     let (name, ..) = all().find(|(_, end, _)| file.ends_with(end))?;
-    Some(format!("/help/{}{fragment}", visible(name)))
+    Some(format!("/help/{name}{fragment}"))
 }
 
 #[cfg(test)]
