@@ -247,9 +247,10 @@ async fn nothing_of_a_message_is_markup_or_hidden() {
     let cookie = center.sign_in("ann").await;
     let conditions = "from_domain=hostile.example";
     let results = center.page(&cookie, &format!("/search?{conditions}")).await;
-    let (token, views) = (results.form_token(), views(&results.text));
-    assert_eq!(views.len(), PAYLOADS.len());
-    for view in views {
+    let rest = center.page(&cookie, &format!("/search?{conditions}&page=2")).await;
+    let (token, first) = (results.form_token(), views(&results.text));
+    assert_eq!(first.len() + views(&rest.text).len(), PAYLOADS.len());
+    for view in first.into_iter().chain(views(&rest.text)) {
         let page =
             center.form(&cookie, "/search/message", &format!("form_token={token}&{conditions}&view={view}")).await;
         assert_eq!(page.status, 200, "{}", page.text);
@@ -271,7 +272,7 @@ const SEEN: &str = "const bar = document.querySelector('.selection-bar').getBoun
 #[tokio::test(flavor = "multi_thread")]
 async fn the_subject_is_wide_and_the_bar_of_a_selection_is_in_view() {
     let desk = desk().await;
-    for number in 0..60 {
+    for number in 0..40 {
         desk.store.deliver(&format!("u{number}@corp.example"), SENDER, "Your salary statement of November 2026", NOON);
     }
     let served = Served::start_with(&desk, settings()).await;
@@ -280,7 +281,7 @@ async fn the_subject_is_wide_and_the_bar_of_a_selection_is_in_view() {
         let browser = Chromium::start(width, 800).await;
         browser.sign_in(&at(""), "ann", PASSWORD).await;
         browser.go(&at("/search?from=eve%40evil.example")).await;
-        browser.sees("61 messages in").await;
+        browser.sees("41 messages in").await;
         browser.run("document.querySelector('tbody input[name=pick]').scrollIntoView({ block: 'center' })").await;
         browser.click("tbody input[name=pick]").await;
         // The limit is said before it is reached.
@@ -305,7 +306,7 @@ async fn the_subject_is_wide_and_the_bar_of_a_selection_is_in_view() {
         browser.run("document.querySelector('section[aria-label=Links]').scrollIntoView()").await;
         browser.picture(&format!("message-links-{width}")).await;
         browser.click(".row a.button").await;
-        browser.sees("61 messages in").await;
+        browser.sees("41 messages in").await;
     }
     served.stop().await;
 }
