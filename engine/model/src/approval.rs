@@ -113,8 +113,8 @@ impl Approval {
         if vote.decision == Decision::Reject {
             return Ok(VoteResult::Rejected);
         }
-        let yes = self.votes.iter().filter(|known| known.decision == Decision::Approve).count() + 1;
-        let missing = self.rule.votes.saturating_sub(u32::try_from(yes).unwrap_or(u32::MAX));
+        // This vote is not among those so far.
+        let missing = self.missing().saturating_sub(1);
         Ok(if missing == 0 { VoteResult::Approved } else { VoteResult::Open { missing } })
     }
 
