@@ -100,7 +100,7 @@ impl<'c, 'a, H: Host + Http + Memo> Calendar<'c, 'a, H> {
     }
 
     /// Asks for entries by the id that was noted: an invitation that has moved may not lead to its entry, and never leads
-    /// to one that was made anew. Not for one that is to come back: what was deleted may still have its id.
+    /// to one that was created again. Not for one that is to come back: what was deleted may still have its id.
     fn look_by_id(&self, found: &mut [Found]) -> Result<(), Error> {
         let restores = entry::restores(self.action);
         let is_asked = |mark: &Mark| address::is_id(&mark.entry) && (mark.is_back || !restores);

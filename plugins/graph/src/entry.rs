@@ -63,7 +63,7 @@ struct ResponseStatus {
     response: Option<String>,
 }
 
-/// What is kept of an entry, to make it anew: in the spelling of Graph.
+/// What is kept of an entry, to create it again: in the spelling of Graph.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Kept {
@@ -117,7 +117,7 @@ impl Kept {
 pub(crate) struct Mark {
     /// The id of the entry; of the new one, once it is back.
     pub(crate) entry: String,
-    /// What the server tells repeated requests by that make the entry anew.
+    /// What the server tells repeated requests by that create the entry again.
     pub(crate) transaction: String,
     /// Where the invitation was.
     pub(crate) from: (String, String),

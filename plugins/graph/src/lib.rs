@@ -8,7 +8,7 @@
 //! message whose id is not found any more is gone. Not trusted: 204, a Message-ID, the order of answers, links to other
 //! servers or mailboxes, and anything a sender wrote.
 //!
-//! An invitation takes its entry of the calendar with it (`calendar`, `entry`), and a restore makes the entry anew
+//! An invitation takes its entry of the calendar with it (`calendar`, `entry`), and a restore creates the entry again
 //! (`put_back`). What is needed for that is noted on the message itself, before anything is removed.
 
 mod act;

@@ -1,4 +1,4 @@
-//! Entries that come back with their messages. Graph moves no entry out of where it is deleted, so each is made anew: an
+//! Entries that come back with their messages. Graph moves no entry out of where it is deleted, so each is created again: an
 //! appointment of the owner, without the other attendees, because Graph would invite them.
 
 use clawback_connector_sdk::{
@@ -33,7 +33,7 @@ struct Text {
 }
 
 impl<H: Host + Http + Memo> Calendar<'_, '_, H> {
-    /// Makes the entries anew that an act removed when it took these messages from the places where they are again. One
+    /// Creates the entries again that an act removed when it took these messages from the places where they are again. One
     /// that was made before is only reported by a call that completes another (`is_settling`).
     pub(crate) fn put_back(&mut self, invitations: Vec<Invitation>, is_settling: bool) {
         let all: Vec<usize> = invitations.iter().map(|one| one.at).collect();
@@ -86,7 +86,7 @@ impl<H: Host + Http + Memo> Calendar<'_, '_, H> {
                 break;
             }
         }
-        let what = "the entry could not be made anew";
+        let what = "the entry could not be created again";
         let why = last.map_or_else(|| what.to_owned(), |reply| why(&reply, what));
         self.set(invitation.at, Fate::Failed, &why);
         Ok(())

@@ -1,4 +1,4 @@
-//! Raw messages, as Exchange makes them anew of its properties: not the bytes that were delivered.
+//! Raw messages, as Exchange creates them from its properties: not the bytes that were delivered.
 
 use clawback_connector_sdk::{
     host::{Host, Http, Memo, Response},

@@ -53,7 +53,7 @@ pub fn matches_fields(query: &Query, header: &[u8]) -> bool {
     matches(query, &describe(stored, header, query), header)
 }
 
-/// Returns false only if [`matches`] is false for every message with this header. It reads the senders alone, which costs
+/// Returns false only if [`matches()`] is false for every message with this header. It reads the senders alone, which costs
 /// a fraction of [`describe`]: for connectors that read the header of every message.
 pub fn may_match(query: &Query, header: &[u8]) -> bool {
     if query.from_address.is_empty() && query.from_domain.is_empty() {

@@ -26,7 +26,7 @@ steps:
   - verify: {}
 ";
 
-/// What an entry shows, in order: the id of one that was made anew is another.
+/// What an entry shows, in order: the id of one that was created again is another.
 fn places(entries: &[Value]) -> Vec<String> {
     let place = |entry: &Value| format!("{}: {}", entry["subject"], entry["location"]["displayName"]);
     let mut places: Vec<String> = entries.iter().map(place).collect();
