@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::id::ApprovalId;
-use crate::principal::{Permission, Principal, PrincipalKind, Role};
+use crate::principal::{Principal, PrincipalKind, Role};
 use crate::sha256::PlanDigest;
 use crate::vote::{Decision, Vote};
 use crate::vote_refused::VoteRefused;
@@ -121,24 +121,31 @@ impl Approval {
     /// Returns those who can still approve at this time, by the rule that each vote is checked by. Whether a credential
     /// is the voter's own is known only when they sign in.
     pub fn can_approve<'a>(&self, action: Action, of: &'a [Principal], at: Timestamp) -> Vec<&'a Principal> {
-        let approves = |voter: &&Principal| {
-            let vote = Vote {
-                by: voter.name.clone(),
-                decision: Decision::Approve,
-                digest: self.digest,
-                comment: None,
-                at,
-                signature: None,
-            };
-            self.vote(voter, &vote).is_ok() && (action != Action::HardDelete || voter.may(Permission::Purge))
+        of.iter().filter(|voter| self.trial(voter, at).is_ok() && voter.may_order(action)).collect()
+    }
+
+    /// Returns what the approval of this voter at this time would lead to, or why it would be refused. Nothing changes.
+    pub fn trial(&self, voter: &Principal, at: Timestamp) -> Result<VoteResult, VoteRefused> {
+        let vote = Vote {
+            by: voter.name.clone(),
+            decision: Decision::Approve,
+            digest: self.digest,
+            comment: None,
+            at,
+            signature: None,
         };
-        of.iter().filter(approves).collect()
+        self.vote(voter, &vote)
+    }
+
+    /// Returns the number of approvals so far.
+    pub fn given(&self) -> u32 {
+        let given = self.votes.iter().filter(|vote| vote.decision == Decision::Approve).count();
+        u32::try_from(given).unwrap_or(u32::MAX)
     }
 
     /// Returns the number of approvals that are still missing.
     pub fn missing(&self) -> u32 {
-        let given = self.votes.iter().filter(|vote| vote.decision == Decision::Approve).count();
-        self.rule.votes.saturating_sub(u32::try_from(given).unwrap_or(u32::MAX))
+        self.rule.votes.saturating_sub(self.given())
     }
 
     /// Returns the voters who approved but are no longer allowed to: their votes do not count at the start. `now` holds
@@ -150,7 +157,7 @@ impl Approval {
                 && voter.is_some_and(|voter| {
                     voter.kind == PrincipalKind::Person
                         && self.rule.from.iter().any(|role| voter.roles.contains(role))
-                        && (action != Action::HardDelete || voter.may(Permission::Purge))
+                        && voter.may_order(action)
                 })
         };
         let approving = self.votes.iter().filter(|vote| vote.decision == Decision::Approve);

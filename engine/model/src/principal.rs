@@ -4,6 +4,7 @@ use crate::words;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
+use crate::action::Action;
 use crate::credential::{Credential, CredentialKind, ForeignCredential};
 
 /// A role. A principal may have several.
@@ -163,6 +164,12 @@ impl Principal {
             Permission::Examine => *role == Role::Examiner,
             Permission::Purge => *role == Role::Purger,
         })
+    }
+
+    /// Returns whether the roles allow to submit and to approve this action. A hard delete cannot be undone, so it takes
+    /// [`Permission::Purge`], which is checked beside the permission for the request or the vote.
+    pub fn may_order(&self, action: Action) -> bool {
+        action != Action::HardDelete || self.may(Permission::Purge)
     }
 }
 

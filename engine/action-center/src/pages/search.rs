@@ -337,8 +337,8 @@ fn approval_hint(center: &Center) -> Markup {
 /// The fields of the reference product's side pane, as they were sent if the submission was refused.
 fn action(center: &Center, frame: &Frame, sent: &Fields, found: &DryRun, problem: Option<&Problem>) -> Markup {
     let submitted = found.plan.as_ref().map_or(0, |plan| plan.counts.submitted);
-    let may = |action: &Action| *action != Action::HardDelete || frame.may(Permission::Purge);
-    let actions: Vec<&str> = Action::ALL.iter().filter(|action| may(action)).map(|action| action.as_str()).collect();
+    let may_order = |action: &&Action| frame.who.may_order(**action);
+    let actions: Vec<&str> = Action::ALL.iter().filter(may_order).map(|action| action.as_str()).collect();
     let severities = Severity::ALL.map(Severity::as_str);
     let mode = sent.filled("mode").unwrap_or("handpicked");
     let modes = [

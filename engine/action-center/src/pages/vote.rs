@@ -1,8 +1,6 @@
 //! The vote on one plan: who may cast it, what was cast, and the form.
 
-use clawback_model::{
-    Action, Approval, Decision, Permission, Principal, Remediation, Status, Timestamp, Vote, VoteRefused,
-};
+use clawback_model::{Action, Approval, Decision, Principal, Remediation, Status, Timestamp, VoteRefused};
 use maud::{Markup, html};
 
 use super::frame::Frame;
@@ -40,19 +38,9 @@ impl Stance {
         else {
             return Self::Cannot;
         };
-        let vote = Vote {
-            by: frame.who.name.clone(),
-            decision: Decision::Approve,
-            digest: approval.digest,
-            comment: None,
-            at: now,
-            signature: None,
-        };
-        match approval.vote(&frame.who, &vote) {
+        match approval.trial(&frame.who, now) {
             Ok(_) if frame.who.own_credential("vote").is_err() => Self::PasswordOfAnother,
-            Ok(_) if remediation.request.action == Action::HardDelete && !frame.may(Permission::Purge) => {
-                Self::NotForPurge
-            }
+            Ok(_) if !frame.who.may_order(remediation.request.action) => Self::NotForPurge,
             Ok(_) => Self::May,
             Err(VoteRefused::RequesterExcluded { .. } | VoteRefused::OwnerExcluded { .. }) => Self::Requested,
             Err(VoteRefused::VotedAlready { .. }) => {
@@ -66,8 +54,7 @@ impl Stance {
 
 /// "1 of 2".
 pub(super) fn of(approval: &Approval) -> String {
-    let given = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve).count() as u64;
-    format!("{} of {}", number(given), number(approval.rule.votes.into()))
+    format!("{} of {}", number(approval.given().into()), number(approval.rule.votes.into()))
 }
 
 /// "1 of 2 approvals".

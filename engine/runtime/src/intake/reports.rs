@@ -3,8 +3,8 @@
 
 use crate::boxed::boxed;
 use clawback_model::{
-    Action, ActionSource, Features, NotCounted, Permission, Placed, Principal, Report, ReportGroup, ReportId,
-    ReportKind, ReportSource, Request, check_reporter,
+    ActionSource, Features, NotCounted, Permission, Placed, Principal, Report, ReportGroup, ReportId, ReportKind,
+    ReportSource, Request, check_reporter,
 };
 use clawback_playbooks::Playbook;
 use clawback_store::{Filing, NewReport, Recorded, StoreError};
@@ -129,7 +129,7 @@ fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
         ..Submission::investigation(playbook.name().to_owned(), &group.root, ActionSource::Air)
     };
     let request = request(site, &automation(), submission, None)?;
-    if request.action == Action::HardDelete && !who.may(Permission::Purge) {
+    if !who.may_order(request.action) {
         return Err(Error::Forbidden { name: who.name.clone(), permission: Permission::Purge });
     }
     let request = Request { requested_by: who.name.clone(), owner: who.owner.clone(), reported: true, ..request };
