@@ -25,6 +25,10 @@ impl<H: Host + MailServer> Imap<H> {
         Self { host }
     }
 
+    fn open(&self, mailbox: &str) -> Result<Session<H::Stream>, Error> {
+        self.host.open(mailbox).map(Session::new).map_err(refusal::of_stream)
+    }
+
     /// Opens a connection, runs `task` on it, and returns the connection to the host. After an error it is dropped and
     /// so closed, because unread data may remain.
     fn with_session<T>(
@@ -32,8 +36,7 @@ impl<H: Host + MailServer> Imap<H> {
         mailbox: &str,
         task: impl FnOnce(&mut Session<H::Stream>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let stream = self.host.open(mailbox).map_err(refusal::of_stream)?;
-        let mut session = Session::new(stream);
+        let mut session = self.open(mailbox)?;
         let result = task(&mut session)?;
         session.release();
         Ok(result)
@@ -67,7 +70,13 @@ where
     }
 
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
-        self.with_session(mailbox, |session| search::search(session, &self.host, query, cursor, most))
+        let mut session = self.open(mailbox)?;
+        let page = search::search(&mut session, &self.host, query, cursor, most)?;
+        // The host keeps few connections. Those of mailboxes with hits are used again: for the next page, or to act.
+        if !page.messages.is_empty() || page.next.is_some() {
+            session.release();
+        }
+        Ok(page)
     }
 
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {

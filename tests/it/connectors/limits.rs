@@ -42,6 +42,7 @@ async fn idle_connections_count_and_are_closed_first() {
     let plain = format!("port = {}\ntls = \"none\"", network.address().port());
     let store = store(12, &plain, "connections = 2").await;
     for number in 1..=12 {
+        server.deliver(&dovecot::user(number), "INBOX", b"From: eve@evil.example\r\n\r\nhi\r\n", &[]);
         store.search(&dovecot::user(number).into(), &Query::default(), None, 10).await.unwrap();
     }
     // One more may be closing.

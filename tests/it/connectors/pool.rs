@@ -23,6 +23,20 @@ async fn store(port: u16, limits: &str) -> Arc<dyn MailStore> {
     host(SandboxLimits::default()).load("corp", &config(&text)).await.unwrap()
 }
 
+/// A server whose mailboxes from this one on have a message.
+fn server_with_mail_from(first: usize) -> Dovecot {
+    let server = Dovecot::start(&dovecot::Options { users: 3, ..dovecot::Options::default() });
+    for number in first..=3 {
+        server.deliver(
+            &dovecot::user(number),
+            "INBOX",
+            b"From: eve@evil.example\r\nSubject: parcel\r\n\r\nhi\r\n",
+            &[],
+        );
+    }
+    server
+}
+
 async fn round(store: &dyn MailStore) {
     for number in 1..=3 {
         store.search(&dovecot::user(number).into(), &Query::default(), None, 10).await.unwrap();
@@ -31,7 +45,7 @@ async fn round(store: &dyn MailStore) {
 
 #[tokio::test]
 async fn the_second_round_logs_in_no_more() {
-    let server = Dovecot::start(&dovecot::Options { users: 3, ..dovecot::Options::default() });
+    let server = server_with_mail_from(1);
     let network = Proxy::start(server.plain(), Options::default()).unwrap();
     let store = store(network.address().port(), "").await;
     round(&*store).await;
@@ -46,10 +60,20 @@ async fn the_second_round_logs_in_no_more() {
 
 #[tokio::test]
 async fn a_small_pool_keeps_the_first_ones() {
-    let server = Dovecot::start(&dovecot::Options { users: 3, ..dovecot::Options::default() });
+    let server = server_with_mail_from(1);
     let network = Proxy::start(server.plain(), Options::default()).unwrap();
     let store = store(network.address().port(), "idle-connections = 2").await;
     round(&*store).await;
     round(&*store).await;
     assert_eq!(network.connections(), 4, "two of three were kept over the round");
+}
+
+#[tokio::test]
+async fn a_small_pool_keeps_the_mailboxes_with_hits() {
+    let server = server_with_mail_from(2);
+    let network = Proxy::start(server.plain(), Options::default()).unwrap();
+    let store = store(network.address().port(), "idle-connections = 2").await;
+    round(&*store).await;
+    round(&*store).await;
+    assert_eq!(network.connections(), 4, "the two with a message were kept over the round");
 }

@@ -1,12 +1,14 @@
-//! The pool of idle connections, by mailbox.
+//! The pool of idle connections.
 //!
-//! A plan visits the mailboxes 1 to N, and the action then visits 1 to N again. With room for fewer than N, a pool that
-//! evicts the least recently used connection would evict each one just before its second use. So a full pool keeps its
-//! connections and rejects new ones; time-outs free places. An idle connection counts as a seat of
-//! `limits.connections`, and is closed, oldest first, when a call needs one.
+//! A plan visits the mailboxes 1 to N, and often calls twice or more for each: a search of several pages, an examination
+//! of what was found. The action then visits 1 to N again. With room for fewer than N, a pool that closes the connection
+//! that is idle longest would close each just before the action needs it, and one that rejects new connections would
+//! make the second call of nearly every mailbox log in again. So a full pool keeps the older half of its connections
+//! and replaces the newer half; time-outs free places. An idle connection counts as a seat of `limits.connections`, and
+//! is closed, oldest first, when a call needs one.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
@@ -19,15 +21,17 @@ use crate::granted::seats::Seats;
 pub(crate) struct Pool {
     most: usize,
     keep: Duration,
-    idle: Mutex<Idle>,
+    /// The one that is idle longest is the first.
+    idle: Mutex<VecDeque<Idle>>,
     /// All connections of the store, idle or not.
     pub(crate) seats: Arc<Seats>,
 }
 
-#[derive(Default)]
+/// An idle connection.
 struct Idle {
-    count: usize,
-    by_mailbox: HashMap<Arc<str>, Vec<(Instant, Session)>>,
+    since: Instant,
+    mailbox: Arc<str>,
+    session: Session,
 }
 
 impl Pool {
@@ -43,60 +47,43 @@ impl Pool {
     /// Returns a connection that is still open, as far as this side can detect.
     pub(crate) fn take(&self, mailbox: &str) -> Option<Session> {
         loop {
-            let (since, mut session) = {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                let taken = idle.by_mailbox.get_mut(mailbox)?.pop();
-                let Some(taken) = taken else {
-                    idle.by_mailbox.remove(mailbox);
-                    return None;
-                };
-                idle.count -= 1;
-                taken
+            let mut taken = {
+                let mut idle = self.idle();
+                let at = idle.iter().rposition(|one| &*one.mailbox == mailbox)?;
+                idle.remove(at)?
             };
-            if since.elapsed() < self.keep && is_alive(&mut session) {
-                return Some(session);
+            if taken.since.elapsed() < self.keep && is_alive(&mut taken.session) {
+                return Some(taken.session);
             }
         }
     }
 
-    /// Keeps an idle connection, if there is room.
+    /// Keeps an idle connection. If there is no room, the oldest of the newer half is closed for it.
     pub(crate) fn put(&self, mailbox: Arc<str>, session: Session) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.count < self.most {
-            idle.count += 1;
-            idle.by_mailbox.entry(mailbox).or_default().push((Instant::now(), session));
-            drop(idle);
-            // A call that waits for a seat can use this one's.
-            self.seats.freed.notify_waiters();
+        if self.most == 0 {
+            return;
         }
+        let mut idle = self.idle();
+        let closed = if idle.len() < self.most { None } else { idle.remove(self.most / 2) };
+        idle.push_back(Idle { since: Instant::now(), mailbox, session });
+        drop(idle);
+        drop(closed);
+        // A call that waits for a seat can use this one's.
+        self.seats.freed.notify_waiters();
     }
 
     /// Closes the connection that was idle longest; returns whether there was one.
     pub(crate) fn close_oldest(&self) -> bool {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = idle
-            .by_mailbox
-            .iter()
-            .filter_map(|(mailbox, sessions)| sessions.first().map(|(since, _)| (*since, Arc::clone(mailbox))));
-        let Some((_, mailbox)) = oldest.min() else { return false };
-        let Some(sessions) = idle.by_mailbox.get_mut(&mailbox) else { return false };
-        let closed = sessions.remove(0);
-        if sessions.is_empty() {
-            idle.by_mailbox.remove(&mailbox);
-        }
-        idle.count -= 1;
-        drop(idle);
-        drop(closed);
-        true
+        let closed = self.idle().pop_front();
+        closed.is_some()
     }
 
     fn close_older(&self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.by_mailbox.retain(|_, sessions| {
-            sessions.retain(|(since, _)| since.elapsed() < self.keep);
-            !sessions.is_empty()
-        });
-        idle.count = idle.by_mailbox.values().map(Vec::len).sum();
+        self.idle().retain(|one| one.since.elapsed() < self.keep);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,16 +112,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_ones_stay() {
-        let pool = Pool::new(2, Duration::from_mins(1), Seats::new(9));
-        let mut ends = Vec::new();
-        for mailbox in ["a", "b", "c"] {
-            let (near, far) = session();
-            ends.push(far);
-            pool.put(mailbox.into(), near);
+    async fn the_first_ones_and_the_latest_stay() {
+        for (most, expected) in [(0, ""), (1, "e"), (2, "ae"), (3, "ade"), (4, "abde"), (5, "abcde"), (6, "abcde")] {
+            let pool = Pool::new(most, Duration::from_mins(1), Seats::new(9));
+            let mut ends = Vec::new();
+            for mailbox in ["a", "b", "c", "d", "e"] {
+                let (near, far) = session();
+                ends.push(far);
+                pool.put(mailbox.into(), near);
+            }
+            let kept: Vec<&str> =
+                ["a", "b", "c", "d", "e"].into_iter().filter(|one| pool.take(one).is_some()).collect();
+            assert_eq!(kept.concat(), expected, "room for {most}");
+            assert!(pool.take("e").is_none(), "each is given away once");
         }
-        assert!(pool.take("a").is_some() && pool.take("b").is_some() && pool.take("c").is_none());
-        assert!(pool.take("a").is_none(), "each is given away once");
     }
 
     #[tokio::test]
@@ -173,6 +164,6 @@ mod tests {
         let (near, _far) = session();
         pool.put("a".into(), near);
         pool.close_older();
-        assert_eq!(pool.idle.lock().unwrap().count, 0);
+        assert!(pool.idle().is_empty());
     }
 }

@@ -39,6 +39,14 @@ fn finds_in_every_folder_and_tells_what_they_are() {
 }
 
 #[test]
+fn the_connection_of_a_mailbox_without_hits_is_not_kept() {
+    let mailbox = Mailbox::new();
+    mailbox.append("INBOX", "", b"From: friend@good.example\r\nSubject: lunch\r\n\r\nhi\r\n");
+    assert_eq!(mailbox.search(&from_evil()), []);
+    assert_eq!(*mailbox.host.released.borrow(), 0);
+}
+
+#[test]
 fn a_search_is_three_round_trips() {
     let mailbox = Mailbox::new();
     for folder in ["INBOX", "Archive", "Junk", "Work", "Play"] {
