@@ -1,10 +1,14 @@
 //! `cargo xtask bench action-center`: pages of the Action Center under the load of a thousand readers, over a long
-//! history and while a large remediation runs in the same process.
+//! history and while a large remediation runs in the same process (`--part pages`), and a search with very many results
+//! (`--part search`).
 //!
 //! Each reader has a session and a connection of its own, loads one page after the other, and waits for a second in
 //! between. The readers are a thread of the same process, so the figures include their cost.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
+
+#[path = "action_center/searching.rs"]
+mod searching;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -61,6 +65,12 @@ fn main() {
         lasts: Duration::from_secs(number("--seconds", 60).into()),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    if value("--part").is_none_or(|part| part == "search") {
+        runtime.block_on(searching::report(number("--results", 200_000)));
+    }
+    if value("--part").is_some_and(|part| part != "pages") {
+        return;
+    }
     for database in ["sqlite", "postgres"] {
         if value("--database").is_none_or(|named| named == database) {
             runtime.block_on(load.report(database));

@@ -1,4 +1,4 @@
-//! `cargo xtask bench action-center`: pages under the load of many readers. The measuring program is
+//! `cargo xtask bench action-center`: pages under the load of many readers, and a large search. The measuring program is
 //! `tests/bench/action_center.rs`, in the package that has the servers; it is built optimised here.
 
 use std::error::Error;
@@ -19,6 +19,12 @@ pub(crate) struct Options {
     /// Seconds that are measured
     #[arg(long, default_value_t = 60)]
     seconds: u32,
+    /// Messages that the search finds
+    #[arg(long, default_value_t = 200_000)]
+    results: u32,
+    /// Only this one: `pages` or `search`
+    #[arg(long)]
+    part: Option<String>,
     /// Only this one: `sqlite` or `postgres`
     #[arg(long)]
     database: Option<String>,
@@ -30,7 +36,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         ("--messages", options.messages.to_string()),
         ("--readers", options.readers.to_string()),
         ("--seconds", options.seconds.to_string()),
+        ("--results", options.results.to_string()),
     ];
+    words.extend(options.part.iter().map(|name| ("--part", name.clone())));
     words.extend(options.database.iter().map(|name| ("--database", name.clone())));
     super::program("action-center", &words)
 }

@@ -49,12 +49,20 @@ enum Way {
     Imapfilter,
     Serial,
     Pipelined,
+    TwoPhases,
     Clawback,
 }
 
 impl Way {
-    const ALL: [Self; 6] =
-        [Self::DoveadmMove, Self::DoveadmSearch, Self::Pipelined, Self::Serial, Self::Imapfilter, Self::Clawback];
+    const ALL: [Self; 7] = [
+        Self::DoveadmMove,
+        Self::DoveadmSearch,
+        Self::Pipelined,
+        Self::TwoPhases,
+        Self::Serial,
+        Self::Imapfilter,
+        Self::Clawback,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -63,6 +71,7 @@ impl Way {
             Self::Imapfilter => "imapfilter",
             Self::Serial => "Python imaplib, serial",
             Self::Pipelined => "Python asyncio, 8 pipelined",
+            Self::TwoPhases => "the same in two phases, confirmed",
             Self::Clawback => "clawback run",
         }
     }
@@ -185,19 +194,20 @@ fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
 
 fn command(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Result<Command, Box<dyn Error>> {
     let search = ["mailbox", "*", "from", CAMPAIGN_SENDER, "subject", CAMPAIGN_SUBJECT];
-    let script = |text: &str| -> Result<Command, Box<dyn Error>> {
+    let script = |text: &str, way: &[&str]| -> Result<Command, Box<dyn Error>> {
         let path = setup.scratch.path().join("peer.py");
         fs::write(&path, text)?;
         let mut command = Command::new("python3");
         command.arg(path).arg(address.ip().to_string()).arg(address.port().to_string()).arg(mailboxes.to_string());
-        command.args([ADMIN, ADMIN_PASSWORD, CAMPAIGN_SENDER, CAMPAIGN_SUBJECT, EMPTY_FOLDER]);
+        command.args([ADMIN, ADMIN_PASSWORD, CAMPAIGN_SENDER, CAMPAIGN_SUBJECT, EMPTY_FOLDER]).args(way);
         Ok(command)
     };
     Ok(match way {
         Way::DoveadmSearch => setup.server.doveadm_command(&[["search", "-A"].as_slice(), &search].concat()),
         Way::DoveadmMove => setup.server.doveadm_command(&[["move", "-A", EMPTY_FOLDER].as_slice(), &search].concat()),
-        Way::Serial => script(SERIAL)?,
-        Way::Pipelined => script(PIPELINED)?,
+        Way::Serial => script(SERIAL, &[])?,
+        Way::Pipelined => script(PIPELINED, &["one-phase"])?,
+        Way::TwoPhases => script(PIPELINED, &["two-phases"])?,
         Way::Imapfilter => imapfilter(setup, address, mailboxes)?,
         Way::Clawback => clawback(setup, address, mailboxes)?,
     })
