@@ -1,4 +1,4 @@
-//! Examinations: the start of every message of a folder in one FETCH.
+//! Examinations: the starts of all messages in one flight, with one FETCH for each folder.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -32,20 +32,28 @@ pub(crate) fn examine<S: MailStream, H: Host>(
             folders.entry((locator.folder, locator.validity)).or_default().push((locator.uid, at));
         }
     }
-    for ((folder, validity), wanted) in &folders {
+    let (mut commands, mut counts) = (Vec::new(), Vec::new());
+    for ((folder, _), wanted) in &folders {
         let uids: Vec<u32> = wanted.iter().map(|(uid, _)| *uid).collect();
-        let mut commands = vec![open(folder, Access::Examine)];
-        commands.extend(sets(&uids).into_iter().map(|set| Command::new(items(&set, request.most))));
-        let replies = session.flight(commands)?;
-        if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-            return Err(refusal::of(refused, "the messages cannot be read"));
-        }
-        let Some(opened) = replies.first() else { continue };
+        let sets = sets(&uids);
+        counts.push(1 + sets.len());
+        commands.push(open(folder, Access::Examine));
+        commands.extend(sets.into_iter().map(|set| Command::new(items(&set, request.most))));
+    }
+    let replies = session.flight(commands)?;
+    if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
+        return Err(refusal::of(refused, "the messages cannot be read"));
+    }
+    let mut rest = replies.as_slice();
+    for (((_, validity), wanted), count) in folders.iter().zip(counts) {
+        let (own, others) = rest.split_at(count.min(rest.len()));
+        rest = others;
+        let Some((opened, fetched)) = own.split_first() else { continue };
         if !opened.is_ok() || opened.uid_validity() != Some(*validity) {
             continue;
         }
         let mut read: HashMap<u32, (&[u8], u64)> = HashMap::new();
-        for fetch in replies.iter().flat_map(|reply| &reply.fetches) {
+        for fetch in fetched.iter().flat_map(|reply| &reply.fetches) {
             if let (Some(uid), Some(raw), Some(size)) = (fetch.uid, &fetch.raw, fetch.size) {
                 read.insert(uid, (raw, size));
             }
