@@ -76,7 +76,7 @@ async fn no_page_keeps_anybody_out() {
     pages.extend(seeds.iter().map(|seed| format!("/remediations/{}", seed.id)));
     let first = &seeds[0].id;
     pages.push(format!("/pending?show={first}"));
-    for tab in ["messages", "batches", "timeline", "evidence", "late-copies", "related"] {
+    for tab in ["plan", "messages", "batches", "timeline", "evidence", "late-copies", "related"] {
         pages.push(format!("/remediations/{}?tab={tab}", seeds[4].id));
     }
 

@@ -94,7 +94,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     // The first selects every message; the others find none, and show only their names.
     let detail = format!("/remediations/{}", first.unwrap());
     let clusters = format!("{detail}/clusters");
-    let tabs = ["messages", "batches", "timeline", "evidence", "late-copies", "related"]
+    let tabs = ["plan", "messages", "batches", "timeline", "evidence", "late-copies", "related"]
         .map(|tab| format!("{detail}?tab={tab}"));
     let shown = center.call(&ann, "GET", &format!("/api/v1{detail}"), None).await.json();
     let investigation = format!("/investigations/{}", shown["investigation"]["id"].as_str().unwrap());

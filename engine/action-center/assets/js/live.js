@@ -46,7 +46,7 @@ const look = async () => {
   if (every === 0) return;
   if (Date.now() - lastTouch > AWAKE) say(`Not live: paused while you are away. Last update ${lastUpdate.toLocaleTimeString("en-GB")}.`);
   else if (!document.hidden) {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    const answer = await fetch(location.href, { headers: { accept: "text/html", "clawback-live": "1" } }).catch(() => null);
     const at = lastUpdate.toLocaleTimeString("en-GB");
     if (answer === null) say(`Not live: the connection is lost. Last update ${at}.`);
     else if (answer.redirected && new URL(answer.url).pathname === "/sign-in") say(`Not live: you are signed out. Last update ${at}.`, true);

@@ -135,9 +135,7 @@ async fn last_approved(site: &Site, remediation: &Remediation) -> Result<Option<
 fn is_approved(remediation: &Remediation) -> bool {
     let digest = remediation.plan.as_ref().map(|plan| plan.digest);
     remediation.approval.as_ref().is_some_and(|approval| {
-        let approving = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve);
-        let enough = approving.count() >= approval.rule.votes as usize;
-        enough
+        approval.missing() == 0
             && approval.votes.iter().all(|vote| vote.decision == Decision::Approve)
             && digest == Some(approval.digest)
     })

@@ -1,5 +1,6 @@
-//! One remediation: where it is, what can be done now, and its tabs: the plan and the vote, its messages, batches and
-//! events, the kept messages, late copies, and the records around it. A tab is an address, and reads only what it shows.
+//! One remediation: where it is, what can be done now, and its tabs: the request and the vote, what the plan was made
+//! under, its messages, batches and events, the kept messages, late copies, and the records around it. A tab is an
+//! address, and reads only what it shows.
 
 mod buttons;
 mod file;
@@ -10,6 +11,7 @@ mod overview;
 pub(super) mod records;
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_app::Ballot;
 use clawback_model::{Decision, PlanDigest, Remediation, RemediationId, Status, Timestamp, visible};
@@ -21,6 +23,7 @@ use super::frame::Frame;
 use super::layout;
 use super::passkey;
 use super::shown::Shown;
+use super::terms::terms;
 use crate::access::Caller;
 use crate::body::word;
 use crate::center::Center;
@@ -32,8 +35,9 @@ use crate::problem::Problem;
 pub(crate) use file::messages_csv;
 
 /// The tabs: the word in the address, and the name.
-const TABS: [(&str, &str); 7] = [
+const TABS: [(&str, &str); 8] = [
     ("overview", "Overview"),
+    ("plan", "Plan"),
     ("messages", "Messages"),
     ("batches", "Batches"),
     ("timeline", "Timeline"),
@@ -42,15 +46,28 @@ const TABS: [(&str, &str); 7] = [
     ("related", "Related"),
 ];
 
+/// The header of the script's requests for the parts of the page that change.
+const LIVE: &str = "clawback-live";
+
+/// What a request wants of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Page,
+    /// The parts that change. The page asks for them every few seconds as long as it is open.
+    LiveParts,
+}
+
 pub(crate) async fn page(
     State(center): State<Center>,
     Path(id): Path<String>,
     caller: Caller,
     Asked(query): Asked,
+    headers: HeaderMap,
 ) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let found = find(&center, &id).await?;
-    Ok(show(&center, &frame, &found, &query, &Fields::default(), None).await?)
+    let wanted = if headers.contains_key(LIVE) { Wanted::LiveParts } else { Wanted::Page };
+    Ok(show(&center, &frame, &found, &query, wanted, &Fields::default(), None).await?)
 }
 
 /// The page. After a refused request it says why, and keeps the comment that was `sent`.
@@ -59,20 +76,24 @@ async fn show(
     frame: &Frame,
     found: &Remediation,
     query: &Fields,
+    wanted: Wanted,
     sent: &Fields,
     problem: Option<&Problem>,
 ) -> Result<Response, Problem> {
     let Followers { undos, retries } = center.site().history.followers(&found.id).await?;
     let batches = center.site().history.batches(&found.id).await?;
     let open = query.filled("tab").unwrap_or("overview");
+    let is_live = is_live(found, open);
     let content = match open {
-        "messages" => messages::tab(center, frame, found, query).await?,
-        "batches" => records::batches(&batches),
-        "timeline" => records::timeline(center, &found.id).await?,
-        "evidence" => records::evidence(center, &found.id, query, &format!("/remediations/{}", found.id)).await?,
-        "late-copies" => records::late_copies(center, found).await?,
-        "related" => records::related(center, found, &undos, &retries).await?,
-        _ => overview::tab(center, frame, found, &batches, sent).await?,
+        _ if wanted == Wanted::LiveParts && !is_live => None,
+        "plan" => Some(terms(center, found).await?),
+        "messages" => Some(messages::tab(center, frame, found, query).await?),
+        "batches" => Some(records::batches(&batches)),
+        "timeline" => Some(records::timeline(center, &found.id).await?),
+        "evidence" => Some(records::evidence(center, &found.id, query, &format!("/remediations/{}", found.id)).await?),
+        "late-copies" => Some(records::late_copies(center, found).await?),
+        "related" => Some(records::related(center, found, &undos, &retries).await?),
+        _ => Some(overview::tab(center, frame, found, &batches, sent).await?),
     };
     let body = html! {
         @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
@@ -81,7 +102,7 @@ async fn show(
         }
         div #remediation-state data-live data-every=(pace(found)) { (head::state(found, &batches, &undos, &retries)) }
         div #remediation-tabs data-live { (tabs("Parts of the remediation", &tab_list(found, open))) }
-        div #remediation-tab data-live[is_live(found, open)] { (content) }
+        @if let Some(content) = content { div #remediation-tab data-live[is_live] { (content) } }
     };
     let request = &found.request;
     let head = html! {
@@ -111,6 +132,7 @@ fn pace(remediation: &Remediation) -> &'static str {
 /// Whether a tab is shown anew while the remediation runs. What is typed would be lost, so the tab with the vote is not.
 fn is_live(remediation: &Remediation, tab: &str) -> bool {
     match tab {
+        "plan" => false,
         "batches" | "timeline" | "messages" | "related" | "late-copies" => true,
         _ => remediation.status != Status::PendingApproval,
     }
@@ -148,7 +170,7 @@ pub(crate) async fn act(
         Err(problem) if problem.status == 404 => Err(problem.into()),
         Err(problem) => {
             let found = find(&center, &id).await?;
-            Ok(show(&center, &frame, &found, &Fields::default(), &fields, Some(&problem)).await?)
+            Ok(show(&center, &frame, &found, &Fields::default(), Wanted::Page, &fields, Some(&problem)).await?)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The first tab of a remediation: the vote, what the plan found, what the vote covers, and the request.
 
-use clawback_model::{Origin, Picked, Remediation, Request, SelectionMode};
+use clawback_model::{Origin, Picked, Remediation, Request, SelectionMode, Status};
 use clawback_store::Batch;
 use maud::{Markup, html};
 
@@ -29,7 +29,9 @@ pub(super) async fn tab(
     let again = history.looked_again(remediation).await?;
     let stance = Stance::of(frame, remediation, center.now());
     let approval = vote::approval(center, frame, remediation, &stance, sent.get("comment")).await?;
-    let waits = remediation.status == clawback_model::Status::Paused && !remediation.may_be_resumed_by(&frame.who);
+    // To compare the plan with the one that was approved last is dear, and nobody votes any more afterwards.
+    let is_pending = remediation.status == Status::PendingApproval;
+    let waits = remediation.status == Status::Paused && !remediation.may_be_resumed_by(&frame.who);
     Ok(html! {
         @if waits { (toast::warning("A rule paused it, so an approver who did not ask for it decides whether it continues.")) }
         @if remediation.approval.is_some() { section aria-label="Approval" {
@@ -55,9 +57,10 @@ pub(super) async fn tab(
             ("Follows", html! { @if let Some(of) = request.origin.of() { (spoken(request.origin.as_str())) " of " (by_id(of)) } }),
             ("Remediation ID", html! { code { (remediation.id) } }),
             ("Approval ID", html! { code { (request.approval_id) } }),
+            ("Plan", html! { @if plan.is_some() { a href={ "/remediations/" (remediation.id) "?tab=plan" } { "What its digest covers" } } }),
             ("Last change", text::moment(remediation.updated_at)),
         ]))
-        (terms(center, remediation).await?)
+        @if is_pending { (terms(center, remediation).await?) }
         (chart::throughput(batches))
     })
 }
