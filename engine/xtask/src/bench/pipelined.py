@@ -91,12 +91,14 @@ async def remove(user, plan):
         answers = await flight(reader, writer, [f'SELECT "{name}"', f"UID FETCH {uids} {field}"])
         if identities(answers[1]) != known:
             sys.exit(f"{user}: other messages are in {name}")
-        answers = await flight(reader, writer, [f"UID MOVE {uids} {into}", f"UID SEARCH UID {uids}"])
+        # Alone: Dovecot may answer a later command first.
+        answers = await flight(reader, writer, [f"UID MOVE {uids} {into}"])
         copied = next(re.search(r"COPYUID \d+ \S+ (\S+)\]", line) for line in answers[0] if "COPYUID" in line).group(1)
-        if any(line.split()[2:] for line in answers[1] if line.startswith("* SEARCH")):
+        looks = [f"UID SEARCH UID {uids}", f'EXAMINE "{into}"', f"UID FETCH {copied} {field}"]
+        answers = await flight(reader, writer, looks)
+        if any(line.split()[2:] for line in answers[0] if line.startswith("* SEARCH")):
             sys.exit(f"{user}: messages are left in {name}")
-        answers = await flight(reader, writer, [f'EXAMINE "{into}"', f"UID FETCH {copied} {field}"])
-        if identities(answers[1]) != known:
+        if identities(answers[2]) != known:
             sys.exit(f"{user}: other messages came to {into}")
         moved += len(found)
     await flight(reader, writer, ["LOGOUT"])
