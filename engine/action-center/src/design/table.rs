@@ -153,7 +153,7 @@ impl Column {
     fn classes(self) -> Option<String> {
         let of = [
             if self.width == Width::Count { "number" } else { "" },
-            if self.width == Width::Tick { "tick" } else { "" },
+            if self.is_bare() { self.width.class() } else { "" },
             if self.is_lead { "lead" } else { "" },
             if self.is_tall { "tall" } else { "" },
             self.from,
@@ -261,6 +261,9 @@ mod tests {
         );
         assert!(shown.contains("&lt;script&gt;") && shown.contains("aria-label=\"A &quot;table&quot;\""), "{shown}");
         assert!(shown.contains("class=\"number from-1240\" data-label=\"Messages\""), "{shown}");
+        let icon =
+            Table::new("Copies", &[Column::icon("Copies")], vec![Row::of([html! { "x" }])]).render().into_string();
+        assert!(icon.contains("<td class=\"mark\" data-label=\"Copies\">"), "{icon}");
         let empty = Table::new("A table", &COLUMNS, Vec::new()).or("Nothing.").render().into_string();
         assert_eq!(empty, "Nothing.");
     }

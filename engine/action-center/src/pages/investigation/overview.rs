@@ -39,7 +39,7 @@ pub(super) async fn tab(center: &Center, found: &Found) -> Result<Markup, Proble
         (facts::list(&[
             ("Looked into", html! { @match &found.root {
                 Some(root) => (text::mail(&root.in_words())),
-                None => (text::mail(&investigation.entity)),
+                None => (text::selection(&investigation.entity)),
             } }),
             ("Verdict", html! { @if let Some(verdict) = found.facts().and_then(|facts| facts.verdict) { (spoken(verdict.as_str())) } }),
             ("Messages", html! { @if remediation.plan.is_some() { (text::count(remediation.counts.submitted)) } }),
