@@ -84,16 +84,17 @@ async fn show(
     let batches = center.site().history.batches(&found.id).await?;
     let open = query.filled("tab").unwrap_or("overview");
     let is_live = is_live(found, open);
+    let is_shown = is_live || wanted == Wanted::Page;
     let content = match open {
-        _ if wanted == Wanted::LiveParts && !is_live => None,
-        "plan" => Some(terms(center, found).await?),
-        "messages" => Some(messages::tab(center, frame, found, query).await?),
-        "batches" => Some(records::batches(&batches)),
-        "timeline" => Some(records::timeline(center, &found.id).await?),
-        "evidence" => Some(records::evidence(center, &found.id, query, &format!("/remediations/{}", found.id)).await?),
-        "late-copies" => Some(records::late_copies(center, found).await?),
-        "related" => Some(records::related(center, found, &undos, &retries).await?),
-        _ => Some(overview::tab(center, frame, found, &batches, sent).await?),
+        _ if !is_shown => html! {},
+        "plan" => terms(center, found).await?,
+        "messages" => messages::tab(center, frame, found, query).await?,
+        "batches" => records::batches(&batches),
+        "timeline" => records::timeline(center, &found.id).await?,
+        "evidence" => records::evidence(center, &found.id, query, &format!("/remediations/{}", found.id)).await?,
+        "late-copies" => records::late_copies(center, found).await?,
+        "related" => records::related(center, found, &undos, &retries).await?,
+        _ => overview::tab(center, frame, found, &batches, sent).await?,
     };
     let body = html! {
         @if let Some(problem) = problem { (toast::problem(layout::in_words(problem))) }
@@ -102,7 +103,7 @@ async fn show(
         }
         div #remediation-state data-live data-every=(pace(found)) { (head::state(found, &batches, &undos, &retries)) }
         div #remediation-tabs data-live { (tabs("Parts of the remediation", &tab_list(found, open))) }
-        @if let Some(content) = content { div #remediation-tab data-live[is_live] { (content) } }
+        @if is_shown { div #remediation-tab data-live[is_live] { (content) } }
     };
     let request = &found.request;
     let head = html! {
