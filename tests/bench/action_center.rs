@@ -297,10 +297,13 @@ impl Seen {
         }
         row("all", &mut all);
         let worst = percentile(&all, share);
-        let met = if worst < goal { "met" } else { "missed" };
-        println!("  goal of {goal:.0} ms (p{:.0}): {met}, {worst:.1} ms", share * 100.0);
+        println!("  goal of {goal:.0} ms (p{:.0}): {}, {worst:.1} ms", share * 100.0, verdict(worst < goal));
         assert_eq!(self.errors, 0, "requests failed: their figures mean nothing");
     }
+}
+
+fn verdict(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "missed" }
 }
 
 fn row(kind: &str, took: &mut [f64]) {

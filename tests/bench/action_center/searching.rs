@@ -49,9 +49,8 @@ pub(crate) async fn report(messages: u32) {
         println!("  {:<18} {took:>8.1} {size:>8.1}", if view.is_empty() { "messages" } else { view });
         largest = largest.max(size);
     }
-    let word = |is_met: bool| if is_met { "met" } else { "missed" };
-    println!("  goal of {:.0} s: {}, {median:.2} s", GOALS.0, word(median < GOALS.0));
-    println!("  goal of {:.0} kB a page: {}, {largest:.1} kB", GOALS.1, word(largest < GOALS.1));
+    println!("  goal of {:.0} s: {}, {median:.2} s", GOALS.0, super::verdict(median < GOALS.0));
+    println!("  goal of {:.0} kB a page: {}, {largest:.1} kB", GOALS.1, super::verdict(largest < GOALS.1));
 }
 
 /// Loads the page until it has the result, whose heading is checked. Returns the seconds that it took.

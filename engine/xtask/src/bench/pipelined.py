@@ -53,13 +53,15 @@ async def search(reader, writer, login, opens):
     return hits
 
 
+def each(hits, opens, command):
+    """The command on the hits of each folder, whose UIDs are its `%s`."""
+    return [word for name, found in hits.items() for word in (f'{opens} "{name}"', command % ",".join(found))]
+
+
 async def clean(user):
     reader, writer, login = await connect(user)
     hits = await search(reader, writer, login, "SELECT")
-    moves = []
-    for name, found in hits.items():
-        moves += [f'SELECT "{name}"', f"UID MOVE {','.join(found)} {into}"]
-    await flight(reader, writer, moves + ["LOGOUT"])
+    await flight(reader, writer, each(hits, "SELECT", f"UID MOVE %s {into}") + ["LOGOUT"])
     writer.close()
     return sum(map(len, hits.values()))
 
@@ -73,9 +75,7 @@ async def find(user):
     """The first phase: what there is. Returns UIDs and Message-IDs by folder."""
     reader, writer, login = await connect(user)
     hits = await search(reader, writer, login, "EXAMINE")
-    looks = []
-    for name, found in hits.items():
-        looks += [f'EXAMINE "{name}"', f"UID FETCH {','.join(found)} (FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER])"]
+    looks = each(hits, "EXAMINE", "UID FETCH %s (FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER])")
     answers = await flight(reader, writer, looks + ["LOGOUT"])
     writer.close()
     return {name: (found, identities(lines)) for (name, found), lines in zip(hits.items(), answers[1::2])}
